@@ -1,0 +1,5 @@
+//! Scans to tensors.
+
+mod cases;
+
+pub use cases::{Case, Example, Patient, SiteImages};

@@ -1,0 +1,28 @@
+//! The study as data: who takes part, what is trained, and the exact bytes that everyone agrees on.
+//!
+//! Everything here is pure. A [`Plan`] can only be made by a constructor that checked every rule, so the
+//! rest of the house never asks again whether a number in it makes sense.
+
+mod digest;
+mod document;
+mod ids;
+mod plan;
+mod rules;
+mod sections;
+mod streams;
+mod timestamp;
+mod weights;
+
+pub use digest::{Digest, DigestError, Hasher};
+pub use document::{DocumentError, parse_document};
+pub use ids::{IdError, RoundNumber, SiteId, StudyId};
+pub use plan::{Plan, PlanDigest, PlanError};
+pub use rules::RuleError;
+pub use sections::{
+    Augmentation, EvaluationSection, ImagingSection, MetricName, ModelKind, ModelSection, Optimizer, PrivacyMode,
+    PrivacySection, PrivacyUnit, Schedule, SecaggSection, StrategyKind, StrategySection, StudySection,
+    TrainingSection, Weighting,
+};
+pub use streams::{Purpose, Stream, StreamKey};
+pub use timestamp::{Duration, Timestamp};
+pub use weights::{Layout, LayoutError, TensorSpec, Weights, WeightsError};

@@ -1,0 +1,192 @@
+//! A plan: parsed once, checked once, then frozen under a digest.
+
+use crate::document::line_of_key;
+use crate::sections::*;
+use crate::{Digest, DocumentError, Hasher, RuleError, SiteId, parse_document, rules};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The frozen parameters of a study. Can only be made by a constructor that checked every rule.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// `[study]`
+    pub study: StudySection,
+    /// `[model]`
+    pub model: ModelSection,
+    /// `[imaging]`
+    pub imaging: ImagingSection,
+    /// `[training]`
+    pub training: TrainingSection,
+    /// `[privacy]`
+    pub privacy: PrivacySection,
+    /// `[secagg]`
+    pub secagg: SecaggSection,
+    /// `[strategy]`
+    pub strategy: StrategySection,
+    /// `[evaluation]`
+    pub evaluation: EvaluationSection,
+    #[serde(skip)]
+    sealed: Sealed,
+}
+
+/// Keeps a plan from being made by naming its fields; cloned with it, equal to itself.
+#[derive(Debug, Clone, PartialEq)]
+struct Sealed;
+
+/// A plan as written, before its rules were checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Draft {
+    pub(crate) study: StudySection,
+    pub(crate) model: ModelSection,
+    #[serde(default)]
+    pub(crate) imaging: ImagingSection,
+    pub(crate) training: TrainingSection,
+    pub(crate) privacy: PrivacySection,
+    pub(crate) secagg: SecaggSection,
+    pub(crate) strategy: StrategySection,
+    pub(crate) evaluation: EvaluationSection,
+}
+
+/// Digest of a plan's canonical form: what a site allows, and what every message of a study names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PlanDigest(pub Digest);
+
+/// Why a plan was refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PlanError {
+    /// The text is no plan.
+    #[error("{0}")]
+    Document(#[from] DocumentError),
+    /// The plan breaks a rule; the line is that of the key at fault.
+    #[error("{}{rule}", .line.map(|line| format!("line {line}: ")).unwrap_or_default())]
+    Rule {
+        /// Where, from 1.
+        line: Option<usize>,
+        /// What, and what to write instead.
+        rule: RuleError,
+    },
+    /// The canonical form is not what this version writes.
+    #[error("the canonical plan cannot be read: {0}")]
+    Canonical(String),
+}
+
+impl Plan {
+    /// Reads a plan as people write it.
+    ///
+    /// # Errors
+    /// Unknown keys, wrong types and broken rules, each with its line and what to write instead.
+    pub fn from_toml(text: &str) -> Result<Self, PlanError> {
+        let draft: Draft = parse_document(text)?;
+        Self::checked(draft).map_err(|rule| PlanError::Rule { line: line_of_key(text, rule.section, rule.key), rule })
+    }
+
+    /// Reads the canonical form, as it crosses the wire.
+    ///
+    /// # Errors
+    /// As [`Plan::from_toml`], and bytes that are not exactly the canonical form of the plan they hold.
+    pub fn from_canonical(bytes: &[u8]) -> Result<Self, PlanError> {
+        let draft: Draft = serde_json::from_slice(bytes).map_err(|error| PlanError::Canonical(error.to_string()))?;
+        let plan = Self::checked(draft).map_err(|rule| PlanError::Rule { line: None, rule })?;
+        if plan.to_canonical() != bytes {
+            return Err(PlanError::Canonical("the bytes are not in canonical order and form".into()));
+        }
+        Ok(plan)
+    }
+
+    /// The canonical form: JSON with sorted keys, no white space, defaults written out.
+    pub fn to_canonical(&self) -> Vec<u8> {
+        let value = serde_json::to_value(self).expect("a checked plan has only finite numbers and text keys");
+        serde_json::to_vec(&sorted(value)).expect("a JSON value can be written")
+    }
+
+    /// SHA-256 of the canonical form behind a domain tag.
+    pub fn digest(&self) -> PlanDigest {
+        let mut hasher = Hasher::new();
+        hasher.update(b"wardround/plan/v1\0");
+        hasher.update(&self.to_canonical());
+        PlanDigest(hasher.finish())
+    }
+
+    /// How much `site` counts; `None` where weights are public and the plan has none for it.
+    pub fn weight_of(&self, site: &SiteId) -> Option<u32> {
+        match self.strategy.weighting {
+            Weighting::Equal => Some(1),
+            Weighting::Public => self.strategy.weights.get(site).copied(),
+        }
+    }
+
+    fn checked(draft: Draft) -> Result<Self, RuleError> {
+        rules::check(&draft)?;
+        let Draft { study, model, imaging, training, privacy, secagg, strategy, evaluation } = draft;
+        Ok(Self { study, model, imaging, training, privacy, secagg, strategy, evaluation, sealed: Sealed })
+    }
+}
+
+impl fmt::Display for PlanDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::str::FromStr for PlanDigest {
+    type Err = crate::DigestError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// Sorts object keys whatever map serde_json was built with.
+fn sorted(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(entries.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::tests::PLAN;
+
+    #[test]
+    fn the_canonical_form_comes_back_as_the_same_plan() {
+        let plan = Plan::from_toml(PLAN).expect("a good plan");
+        assert_eq!(Plan::from_canonical(&plan.to_canonical()), Ok(plan));
+    }
+
+    #[test]
+    fn comments_order_and_written_defaults_do_not_change_the_digest() {
+        let digest = |text: &str| Plan::from_toml(text).expect("a good plan").digest();
+        let written_out = PLAN.replace("[study]", "# a comment\n[study]\nseed = 0");
+        assert_eq!(digest(PLAN), digest(&written_out));
+    }
+
+    #[test]
+    fn any_change_of_a_number_changes_the_digest() {
+        let digest = |text: &str| Plan::from_toml(text).expect("a good plan").digest();
+        assert_ne!(digest(PLAN), digest(&PLAN.replace("rounds = 3", "rounds = 4")));
+    }
+
+    #[test]
+    fn canonical_bytes_in_another_form_are_refused() {
+        let plan = Plan::from_toml(PLAN).expect("a good plan");
+        let mut spaced = plan.to_canonical();
+        spaced.push(b' ');
+        assert!(matches!(Plan::from_canonical(&spaced), Err(PlanError::Canonical(_))));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_line_and_suggestion() {
+        let error = Plan::from_toml(&PLAN.replace("learning_rate", "learnig_rate")).expect_err("a typing error");
+        let text = error.to_string();
+        assert!(text.contains("line ") && text.contains("did you mean `learning_rate`?"), "{text}");
+    }
+}

@@ -1,0 +1,219 @@
+//! What a plan may not say. Each rule refuses one way to fool oneself, and says what to write instead.
+
+use crate::plan::Draft;
+use crate::sections::*;
+
+/// A broken rule: where, what, and what to write instead.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("[{section}] {key}: {problem}; {remedy}")]
+pub struct RuleError {
+    /// The section at fault.
+    pub section: &'static str,
+    /// The key at fault.
+    pub key: &'static str,
+    /// What is wrong.
+    pub problem: String,
+    /// What to write instead.
+    pub remedy: String,
+}
+
+/// Largest sum of public weights: with updates bounded by 2^10 and 2^-32 steps, 2^20 keeps every sum below 2^62.
+pub(crate) const WEIGHT_SUM_MAX: u64 = 1 << 20;
+
+pub(crate) fn check(plan: &Draft) -> Result<(), RuleError> {
+    study(&plan.study)?;
+    model(&plan.model)?;
+    imaging(&plan.imaging)?;
+    training(&plan.training)?;
+    secagg(&plan.secagg)?;
+    strategy(&plan.strategy, &plan.study)?;
+    evaluation(&plan.evaluation, &plan.study)
+}
+
+fn study(study: &StudySection) -> Result<(), RuleError> {
+    let at = |key| Place("study", key);
+    at("purpose").require(!study.purpose.trim().is_empty(), "is empty", "say why patients' scans are used")?;
+    at("purpose").require(study.purpose.len() <= 500, "is longer than 500 bytes", "say it shorter")?;
+    at("rounds").within(study.rounds, 1, 100_000)?;
+    at("min_sites").within(study.min_sites, 1, 10_000)?;
+    at("deadline_s").within(study.deadline_s, 1, 30 * 86_400)?;
+    at("gather_s").within(study.gather_s, 0, 86_400)?;
+    at("absence_s").within(study.absence_s, 1, 86_400)?;
+    at("attempts").within(study.attempts, 1, 100)
+}
+
+fn model(model: &ModelSection) -> Result<(), RuleError> {
+    let at = |key| Place("model", key);
+    at("width").within(model.width, 4, 256)?;
+    at("width").require(model.width % 4 == 0, "is no multiple of 4", "group normalisation needs 4, 8, 12, 16 ...")?;
+    at("depth").within(model.depth, 1, 6)?;
+    at("classes").within(model.classes, 2, 255)?;
+    at("channels").within(model.channels, 1, 4)?;
+    at("input_px").within(model.input_px, 8, 2048)?;
+    let step = 1 << (model.depth - 1);
+    at("input_px").require(
+        model.input_px.is_multiple_of(step),
+        &format!("{} cannot be halved {} times", model.input_px, model.depth - 1),
+        &format!("use a multiple of {step}, for example {}", model.input_px.next_multiple_of(step)),
+    )
+}
+
+fn imaging(imaging: &ImagingSection) -> Result<(), RuleError> {
+    Place("imaging", "field_of_view").within(imaging.field_of_view, 0.05, 1.0)
+}
+
+fn training(training: &TrainingSection) -> Result<(), RuleError> {
+    let at = |key| Place("training", key);
+    at("learning_rate").within(training.learning_rate, 1e-9, 10.0)?;
+    at("weight_decay").within(training.weight_decay, 0.0, 1.0)?;
+    at("local_steps").within(training.local_steps, 1, 1_000_000)?;
+    at("batch_images").within(training.batch_images, 1, 4096)?;
+    let mut seen = training.augment.clone();
+    seen.sort();
+    seen.dedup();
+    at("augment").require(seen.len() == training.augment.len(), "names a change twice", "name each once")
+}
+
+fn secagg(secagg: &SecaggSection) -> Result<(), RuleError> {
+    Place("secagg", "enabled").require(
+        !secagg.enabled,
+        "this version has no secure aggregation, and will not pretend to",
+        "write `enabled = false`; the coordinator then sees every single update",
+    )
+}
+
+fn strategy(strategy: &StrategySection, study: &StudySection) -> Result<(), RuleError> {
+    let at = |key| Place("strategy", key);
+    if strategy.weighting == Weighting::Equal {
+        return at("weights").require(
+            strategy.weights.is_empty(),
+            "are given, but weighting is \"equal\"",
+            "remove them or write `weighting = \"public\"`",
+        );
+    }
+    let named = strategy.weights.len() as u64;
+    at("weights").require(
+        named >= u64::from(study.min_sites),
+        &format!("name {named} sites, but min_sites is {}", study.min_sites),
+        "give every site of the study its weight",
+    )?;
+    at("weights").require(strategy.weights.values().all(|weight| *weight > 0), "hold a zero", "leave that site out")?;
+    let sum: u64 = strategy.weights.values().map(|weight| u64::from(*weight)).sum();
+    at("weights").require(
+        sum <= WEIGHT_SUM_MAX,
+        &format!("add up to {sum}, above {WEIGHT_SUM_MAX}"),
+        "scale them down; only their ratios count",
+    )
+}
+
+fn evaluation(evaluation: &EvaluationSection, study: &StudySection) -> Result<(), RuleError> {
+    let at = |key| Place("evaluation", key);
+    at("metrics").require(!evaluation.metrics.is_empty(), "is empty", "write `metrics = [\"dice.foreground\"]`")?;
+    at("every").within(evaluation.every, 1, study.rounds.max(1))
+}
+
+/// A section and a key: where a rule looks.
+struct Place(&'static str, &'static str);
+
+impl Place {
+    fn require(&self, holds: bool, problem: &str, remedy: &str) -> Result<(), RuleError> {
+        if holds {
+            return Ok(());
+        }
+        Err(RuleError { section: self.0, key: self.1, problem: problem.into(), remedy: remedy.into() })
+    }
+
+    /// NaN is within nothing.
+    fn within<T: PartialOrd + std::fmt::Display>(&self, value: T, low: T, high: T) -> Result<(), RuleError> {
+        let holds = value >= low && value <= high;
+        self.require(holds, &format!("{value} is out of range"), &format!("write {low} to {high}"))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::{Plan, PlanError};
+
+    pub(crate) const PLAN: &str = r#"
+[study]
+name = "left-ventricle"
+purpose = "research"
+rounds = 3
+min_sites = 2
+deadline_s = 60
+
+[model]
+kind = "unet2d"
+width = 8
+depth = 3
+classes = 2
+channels = 1
+input_px = 64
+
+[training]
+optimizer = "adam"
+learning_rate = 0.001
+local_steps = 5
+batch_images = 4
+
+[privacy]
+mode = "none"
+
+[secagg]
+enabled = false
+
+[strategy]
+kind = "fedavg"
+weighting = "equal"
+
+[evaluation]
+metrics = ["dice.foreground"]
+"#;
+
+    fn refused(from: &str, to: &str, section: &str, key: &str) {
+        let text = PLAN.replace(from, to);
+        assert_ne!(text, PLAN, "`{from}` is not in the plan");
+        match Plan::from_toml(&text) {
+            Err(PlanError::Rule { line, rule }) => {
+                assert_eq!((rule.section, rule.key), (section, key), "{rule}");
+                assert!(line.is_some() || key == "weights", "{rule} has no line");
+            }
+            other => panic!("{to}: expected a broken rule, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_good_plan_is_good() {
+        Plan::from_toml(PLAN).expect("good");
+    }
+
+    #[test]
+    fn each_rule_refuses_its_fault_at_its_line() {
+        refused("rounds = 3", "rounds = 0", "study", "rounds");
+        refused("min_sites = 2", "min_sites = 0", "study", "min_sites");
+        refused("purpose = \"research\"", "purpose = \" \"", "study", "purpose");
+        refused("width = 8", "width = 6", "model", "width");
+        refused("input_px = 64", "input_px = 66", "model", "input_px");
+        refused("classes = 2", "classes = 1", "model", "classes");
+        refused("learning_rate = 0.001", "learning_rate = nan", "training", "learning_rate");
+        refused("learning_rate = 0.001", "learning_rate = -1.0", "training", "learning_rate");
+        refused("batch_images = 4", "batch_images = 4\naugment = [\"flip\", \"flip\"]", "training", "augment");
+        refused("enabled = false", "enabled = true", "secagg", "enabled");
+        refused("metrics = [\"dice.foreground\"]", "metrics = []", "evaluation", "metrics");
+        refused("weighting = \"equal\"", "weighting = \"public\"", "strategy", "weights");
+        refused("weighting = \"equal\"", "weighting = \"equal\"\nweights = { a = 1 }", "strategy", "weights");
+        refused(
+            "weighting = \"equal\"",
+            "weighting = \"public\"\nweights = { a = 4000000000, b = 1 }",
+            "strategy",
+            "weights",
+        );
+    }
+
+    #[test]
+    fn promises_this_version_cannot_keep_are_refused() {
+        let text = PLAN.replace("mode = \"none\"", "mode = \"none\"\nepsilon = 1.0");
+        assert!(Plan::from_toml(&text).is_err(), "an epsilon without noise is false comfort");
+        assert!(Plan::from_toml(&PLAN.replace("mode = \"none\"", "mode = \"site\"")).is_err());
+    }
+}

@@ -1,0 +1,243 @@
+//! The sections of a plan, as they stand in its TOML.
+
+use crate::{SiteId, StudyId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// `[study]`: what is studied, and how its rounds go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StudySection {
+    /// Unique at the coordinator.
+    pub name: StudyId,
+    /// Why, in words for a hospital's ethics board; a site may allow purposes by their prefix.
+    pub purpose: String,
+    /// Rounds until the study ends.
+    pub rounds: u32,
+    /// Fewest updates that make a round.
+    pub min_sites: u32,
+    /// Longest time from a round's invitation to its last update.
+    pub deadline_s: u64,
+    /// How long to wait for more sites once `min_sites` are there.
+    #[serde(default = "defaults::gather_s")]
+    pub gather_s: u64,
+    /// How long a site may be disconnected before the round stops waiting for it.
+    #[serde(default = "defaults::absence_s")]
+    pub absence_s: u64,
+    /// How often one round is tried before the study stops.
+    #[serde(default = "defaults::attempts")]
+    pub attempts: u32,
+    /// Public seed of the initial weights.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// `[model]`: one network of the registry that is compiled into every site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSection {
+    /// The network.
+    pub kind: ModelKind,
+    /// Channels at full resolution; they double with each level.
+    pub width: u32,
+    /// Resolution levels.
+    pub depth: u32,
+    /// Classes with the background, which is class 0.
+    pub classes: u32,
+    /// Channels of the input: 1 grey, 3 colour.
+    pub channels: u32,
+    /// Side of the square input in pixels.
+    pub input_px: u32,
+}
+
+/// The networks a plan can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelKind {
+    /// U-Net in two dimensions with group normalisation.
+    #[serde(rename = "unet2d")]
+    Unet2d,
+}
+
+/// `[imaging]`: from a scan to the network's input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImagingSection {
+    /// Side of the centred square that is kept, as a share of the shorter image side; 1 keeps the whole image.
+    #[serde(default = "defaults::one")]
+    pub field_of_view: f64,
+}
+
+impl Default for ImagingSection {
+    fn default() -> Self {
+        Self { field_of_view: defaults::one() }
+    }
+}
+
+/// `[training]`: what a site does between two models.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSection {
+    /// The local optimiser.
+    pub optimizer: Optimizer,
+    /// Its step size.
+    pub learning_rate: f64,
+    /// How the step size falls over the study's local steps.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// Decoupled for `adamw`, an L2 term otherwise.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Optimiser steps a site makes in one round.
+    pub local_steps: u32,
+    /// Images in one step.
+    pub batch_images: u32,
+    /// Random changes of the training images.
+    #[serde(default)]
+    pub augment: Vec<Augmentation>,
+}
+
+/// Local optimisers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Optimizer {
+    /// Adam (Kingma and Ba 2015).
+    Adam,
+    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+    Adamw,
+    /// Stochastic gradient descent with momentum 0.9.
+    Sgd,
+}
+
+/// Course of the learning rate over all local steps of the study.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// The same at every step.
+    #[default]
+    Constant,
+    /// Half a cosine from the learning rate down to zero.
+    Cosine,
+}
+
+/// Random changes of a training image; where it moves pixels, the mask moves along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Augmentation {
+    /// Mirror left-right and top-bottom, each with probability one half.
+    Flip,
+    /// Rotate by any angle.
+    Rotate,
+    /// Zoom by 0.8 to 1.25.
+    Scale,
+    /// Multiply intensities by 0.8 to 1.25.
+    Gain,
+    /// Raise normalised intensities to a power of 0.7 to 1.5.
+    Gamma,
+    /// Exchange bright and dark with probability one half.
+    Invert,
+}
+
+/// `[privacy]`: what is promised to a patient.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrivacySection {
+    /// Where noise is added, if at all.
+    pub mode: PrivacyMode,
+    /// Whose contribution is meant by one.
+    #[serde(default)]
+    pub unit: PrivacyUnit,
+}
+
+/// Where noise is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrivacyMode {
+    /// No noise and **no guarantee**; only a site whose policy says so takes part.
+    None,
+}
+
+/// The unit of privacy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrivacyUnit {
+    /// One person with all her scans.
+    #[default]
+    Patient,
+}
+
+/// `[secagg]`: whether the coordinator sees single updates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecaggSection {
+    /// True hides every single update from the coordinator.
+    pub enabled: bool,
+}
+
+/// `[strategy]`: from the updates to the next model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrategySection {
+    /// The rule.
+    pub kind: StrategyKind,
+    /// How much each site counts.
+    pub weighting: Weighting,
+    /// The weight of each site, for `weighting = "public"`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<SiteId, u32>,
+}
+
+/// Rules from updates to the next model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StrategyKind {
+    /// Weighted mean of the updates (McMahan et al. 2017).
+    Fedavg,
+}
+
+/// How much each site counts in a mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weighting {
+    /// Every site alike.
+    Equal,
+    /// By the numbers in `[strategy.weights]`, which are part of the plan and thereby public.
+    Public,
+}
+
+/// `[evaluation]`: what is measured on the sites' own validation patients.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationSection {
+    /// Metrics by name.
+    pub metrics: Vec<MetricName>,
+    /// Rounds from one evaluation to the next; the last round is always evaluated.
+    #[serde(default = "defaults::every")]
+    pub every: u32,
+}
+
+/// Metrics by their full names; the definition is in the crate `metrics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MetricName {
+    /// Dice of everything that is not background, one score a patient.
+    #[serde(rename = "dice.foreground")]
+    DiceForeground,
+}
+
+mod defaults {
+    pub(super) fn gather_s() -> u64 {
+        10
+    }
+    pub(super) fn absence_s() -> u64 {
+        60
+    }
+    pub(super) fn attempts() -> u32 {
+        3
+    }
+    pub(super) fn one() -> f64 {
+        1.0
+    }
+    pub(super) fn every() -> u32 {
+        1
+    }
+}
