@@ -20,8 +20,8 @@ pub use plan::{Plan, PlanDigest, PlanError};
 pub use rules::RuleError;
 pub use sections::{
     Augmentation, EvaluationSection, ImagingSection, MetricName, ModelKind, ModelSection, Optimizer, PrivacyMode,
-    PrivacySection, PrivacyUnit, Schedule, SecaggSection, StrategyKind, StrategySection, StudySection,
-    TrainingSection, Weighting,
+    PrivacySection, PrivacyUnit, Schedule, SecaggSection, StrategyKind, StrategySection, StudySection, TrainingSection,
+    Weighting,
 };
 pub use streams::{Purpose, Stream, StreamKey};
 pub use timestamp::{Duration, Timestamp};
