@@ -57,6 +57,16 @@ pub enum ToSite {
     Ended(Ending),
 }
 
+impl FromSite {
+    /// The study that a message is about.
+    pub fn study(&self) -> &StudyId {
+        match self {
+            Self::StudyAnswer { study, .. } | Self::Scores { study, .. } => study,
+            Self::RoundAnswer { id, .. } | Self::Progress { id, .. } => &id.study,
+        }
+    }
+}
+
 /// A study, offered to a site.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offer {
