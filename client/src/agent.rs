@@ -8,6 +8,7 @@ use crate::dial::{Address, DialError};
 use crate::journal::Journal;
 use crate::notice::Notice;
 use crate::policy::Policy;
+use crate::report;
 use crate::session::{self, Dialing, Session, SessionEvent};
 use crate::work::{Desk, Outcome};
 use std::collections::BTreeMap;
@@ -56,6 +57,7 @@ pub struct Agent {
     site: Site,
     name: SiteId,
     journal: Journal,
+    state: std::path::PathBuf,
     policy: Arc<Policy>,
     desk: Desk,
     plans: BTreeMap<StudyId, Arc<Plan>>,
@@ -103,6 +105,7 @@ impl Agent {
             site,
             name,
             journal,
+            state: config.state,
             policy,
             desk,
             plans: BTreeMap::new(),
@@ -161,6 +164,9 @@ impl Agent {
                 self.tell(Notice::Decided { study: offer.study.clone(), refusal });
                 let terms = decision.map(|plan| {
                     let terms = terms(&plan);
+                    if let Err(error) = report::keep_plan(&self.state, &plan) {
+                        tracing::warn!(%error, "the plan was not kept; no report can be made of the study");
+                    }
                     self.plans.insert(offer.study.clone(), plan);
                     terms
                 });

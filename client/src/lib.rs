@@ -22,6 +22,8 @@ pub use agent::{Agent, AgentError};
 pub use alone::{AloneError, Baseline, train_alone};
 pub use config::{ComputeConfig, ConfigError, DataConfig, PolicyConfig, SiteConfig};
 pub use dial::{Address, DialError, dial};
+pub use session::status_in_words;
 pub use enrol::{EnrolError, Ticket, enrol, keep_certificate};
 pub use notice::{Direction, Notice};
+pub use policy::Policy;
 pub use report::{ReportError, SiteReport, site_report};

@@ -59,7 +59,11 @@ impl Policy {
         if self.config.images_are_patients { PatientGrouping::ImagesArePatients } else { PatientGrouping::ByManifest }
     }
 
-    fn allows(&self, plan: &Plan) -> Result<(), Refusal> {
+    /// Decides on a plan that is known to be what it says.
+    ///
+    /// # Errors
+    /// The first reason against it.
+    pub fn allows(&self, plan: &Plan) -> Result<(), Refusal> {
         let digest = plan.digest();
         let text = format!("plan {digest} is not listed in this site's [policy] plans");
         require(self.config.plans.contains(&digest), RefusalReason::PlanNotAllowed, &text)?;
