@@ -24,6 +24,7 @@ mod serial;
 mod site_keys;
 #[cfg(test)]
 mod testing;
+pub mod tls;
 mod x509;
 
 pub use authority::{
