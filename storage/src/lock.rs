@@ -52,8 +52,7 @@ impl StateLock {
         std::fs::create_dir_all(folder).map_err(io)?;
         let path = folder.join(FILE);
         // Not truncated: until the lock is ours, the file holds the other's pid.
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => write_pid(&mut file).map_err(io)?,
             Err(Errno::WOULDBLOCK) => {

@@ -11,7 +11,9 @@ pub struct Owner(String);
 
 /// Why a name is no owner.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` cannot own uploads: use 1 to {OWNER_BYTES_MAX} of a-z, 0-9, `-` and `.`, beginning with a letter or digit")]
+#[error(
+    "`{given}` cannot own uploads: use 1 to {OWNER_BYTES_MAX} of a-z, 0-9, `-` and `.`, beginning with a letter or digit"
+)]
 pub struct OwnerError {
     given: String,
 }
