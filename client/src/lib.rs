@@ -1,1 +1,4 @@
+//! The hospital's agent: policy, state, training, transport.
 
+pub mod backoff;
+pub mod transfer;

@@ -1,1 +1,3 @@
+//! Serves rounds: driver, store, gRPC.
 
+pub mod transfer;

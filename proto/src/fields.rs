@@ -1,6 +1,7 @@
 //! Single fields: wire values to the types of the house.
 
 use wardround_plan::{Digest, PlanDigest, RoundNumber, SiteId, StudyId};
+use wardround_round::{Attempt, RoundId};
 
 /// A field that a peer filled wrongly.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +42,15 @@ pub fn study(field: &'static str, name: &str) -> Result<StudyId, FieldError> {
 /// A round: 1 or more.
 pub fn round(field: &'static str, number: u32) -> Result<RoundNumber, FieldError> {
     RoundNumber::new(number).ok_or_else(|| FieldError::new(field, "0, expected 1 or more"))
+}
+
+/// An attempt at a round of a study, from the three fields of these names.
+pub fn round_id(study_name: &str, round_number: u32, attempt: u32) -> Result<RoundId, FieldError> {
+    Ok(RoundId {
+        study: study("study", study_name)?,
+        round: round("round", round_number)?,
+        attempt: Attempt::new(attempt).ok_or_else(|| FieldError::new("attempt", "0, expected 1 or more"))?,
+    })
 }
 
 #[cfg(test)]

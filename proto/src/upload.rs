@@ -1,9 +1,10 @@
 //! What an upload announces, checked.
 
 use crate::v1::{OpenUploadRequest, UploadKind};
-use crate::{FieldError, digest, round, study};
+use crate::{FieldError, digest, round_id};
 use bytes::Bytes;
-use wardround_plan::{Digest, Hasher, RoundNumber, StudyId};
+use wardround_plan::{Digest, Hasher};
+use wardround_round::{ModelRef, RoundId};
 
 /// An object by its digest, with the size it is said to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,14 +19,7 @@ pub struct Announced {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UploadPurpose {
     /// A site's update in a round.
-    Update {
-        /// The study.
-        study: StudyId,
-        /// The round.
-        round: RoundNumber,
-        /// The attempt at the round, from 1.
-        attempt: u32,
-    },
+    Update(RoundId),
     /// The model that a study starts from.
     InitialModel,
 }
@@ -37,6 +31,12 @@ pub struct UploadRequest {
     pub purpose: UploadPurpose,
     /// What will be sent.
     pub object: Announced,
+}
+
+impl From<ModelRef> for Announced {
+    fn from(model: ModelRef) -> Self {
+        Self { digest: model.digest, size_bytes: model.bytes }
+    }
 }
 
 impl UploadRequest {
@@ -58,7 +58,7 @@ impl UploadRequest {
     /// Study, round and attempt as they cross the wire; empty and 0 where there are none.
     fn place(&self) -> (&str, u32, u32) {
         match &self.purpose {
-            UploadPurpose::Update { study, round, attempt } => (study.as_str(), round.get(), *attempt),
+            UploadPurpose::Update(id) => (id.study.as_str(), id.round.get(), id.attempt.get()),
             UploadPurpose::InitialModel => ("", 0, 0),
         }
     }
@@ -69,26 +69,24 @@ impl TryFrom<OpenUploadRequest> for UploadRequest {
 
     fn try_from(wire: OpenUploadRequest) -> Result<Self, FieldError> {
         let purpose = match wire.kind() {
-            UploadKind::Update => UploadPurpose::Update {
-                study: study("study", &wire.study)?,
-                round: round("round", wire.round)?,
-                attempt: positive("attempt", wire.attempt)?,
-            },
+            UploadKind::Update => UploadPurpose::Update(round_id(&wire.study, wire.round, wire.attempt)?),
             UploadKind::InitialModel if wire.study.is_empty() && wire.round == 0 && wire.attempt == 0 => {
                 UploadPurpose::InitialModel
             }
             UploadKind::InitialModel => return Err(FieldError::new("study", "set for an initial model")),
             UploadKind::Unspecified => return Err(FieldError::new("kind", "missing or unknown")),
         };
-        let size_bytes = positive("size_bytes", wire.size_bytes)?;
-        Ok(Self { purpose, object: Announced { digest: digest("sha256", &wire.sha256)?, size_bytes } })
+        if wire.size_bytes == 0 {
+            return Err(FieldError::new("size_bytes", "0, expected 1 or more"));
+        }
+        Ok(Self { purpose, object: Announced { digest: digest("sha256", &wire.sha256)?, size_bytes: wire.size_bytes } })
     }
 }
 
 impl From<&UploadRequest> for OpenUploadRequest {
     fn from(request: &UploadRequest) -> Self {
         let kind = match request.purpose {
-            UploadPurpose::Update { .. } => UploadKind::Update,
+            UploadPurpose::Update(_) => UploadKind::Update,
             UploadPurpose::InitialModel => UploadKind::InitialModel,
         };
         let (study, round, attempt) = request.place();
@@ -103,19 +101,14 @@ impl From<&UploadRequest> for OpenUploadRequest {
     }
 }
 
-fn positive<N: Default + PartialEq>(field: &'static str, number: N) -> Result<N, FieldError> {
-    if number == N::default() { Err(FieldError::new(field, "0, expected 1 or more")) } else { Ok(number) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn update() -> UploadRequest {
-        let study = StudyId::new("hearts").expect("a name");
         UploadRequest {
-            purpose: UploadPurpose::Update { study, round: RoundNumber::FIRST, attempt: 2 },
+            purpose: UploadPurpose::Update(round_id("hearts", 1, 2).expect("good")),
             object: Announced { digest: Digest::of(b"x"), size_bytes: 1 },
         }
     }

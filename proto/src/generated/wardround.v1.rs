@@ -112,11 +112,14 @@ pub struct Progress {
     /// The round, from 1.
     #[prost(uint32, tag = "2")]
     pub round: u32,
-    /// Local steps done.
+    /// The attempt at this round, from 1.
     #[prost(uint32, tag = "3")]
+    pub attempt: u32,
+    /// Local steps done.
+    #[prost(uint32, tag = "4")]
     pub steps_done: u32,
     /// Local steps of this round in all.
-    #[prost(uint32, tag = "4")]
+    #[prost(uint32, tag = "5")]
     pub steps_total: u32,
 }
 /// What the model of a round scored on a site's validation patients.
@@ -256,11 +259,14 @@ pub struct StudyEnded {
     /// In words, at most 500 bytes.
     #[prost(string, tag = "3")]
     pub text: ::prost::alloc::string::String,
-    /// SHA-256 of the last committed model: 32 bytes; empty where no round was committed.
-    #[prost(bytes = "bytes", tag = "4")]
+    /// The last committed round; 0 where there is none.
+    #[prost(uint32, tag = "4")]
+    pub round: u32,
+    /// SHA-256 of its model, or of the initial one: 32 bytes.
+    #[prost(bytes = "bytes", tag = "5")]
     pub model_digest: ::prost::bytes::Bytes,
-    /// Size of that model in bytes; 0 where there is none.
-    #[prost(uint64, tag = "5")]
+    /// Size of that model in bytes.
+    #[prost(uint64, tag = "6")]
     pub model_bytes: u64,
 }
 /// The fixed vocabulary of a site's refusals.
@@ -285,8 +291,8 @@ pub enum RefusalReason {
     ModelUnknown = 7,
     /// The site's scans cannot be used for this plan.
     DataUnusable = 8,
-    /// The site is at work for another study.
-    Busy = 9,
+    /// Training did not give a usable update.
+    TrainingFailed = 9,
     /// The site failed; its log says why.
     Internal = 10,
 }
@@ -306,7 +312,7 @@ impl RefusalReason {
             Self::PlanDigestMismatch => "REFUSAL_REASON_PLAN_DIGEST_MISMATCH",
             Self::ModelUnknown => "REFUSAL_REASON_MODEL_UNKNOWN",
             Self::DataUnusable => "REFUSAL_REASON_DATA_UNUSABLE",
-            Self::Busy => "REFUSAL_REASON_BUSY",
+            Self::TrainingFailed => "REFUSAL_REASON_TRAINING_FAILED",
             Self::Internal => "REFUSAL_REASON_INTERNAL",
         }
     }
@@ -322,7 +328,7 @@ impl RefusalReason {
             "REFUSAL_REASON_PLAN_DIGEST_MISMATCH" => Some(Self::PlanDigestMismatch),
             "REFUSAL_REASON_MODEL_UNKNOWN" => Some(Self::ModelUnknown),
             "REFUSAL_REASON_DATA_UNUSABLE" => Some(Self::DataUnusable),
-            "REFUSAL_REASON_BUSY" => Some(Self::Busy),
+            "REFUSAL_REASON_TRAINING_FAILED" => Some(Self::TrainingFailed),
             "REFUSAL_REASON_INTERNAL" => Some(Self::Internal),
             _ => None,
         }
