@@ -75,7 +75,11 @@ impl Agent {
     ///
     /// # Errors
     /// Whatever keeps the site from running, in words.
-    pub async fn start(config: SiteConfig, notices: mpsc::Sender<Notice>, clock: fn() -> Timestamp) -> Result<Self, AgentError> {
+    pub async fn start(
+        config: SiteConfig,
+        notices: mpsc::Sender<Notice>,
+        clock: fn() -> Timestamp,
+    ) -> Result<Self, AgentError> {
         let credentials = Credentials::load(&config.credentials, clock())?;
         let name = match &credentials.peer().role {
             Role::Site(name) => name.clone(),
@@ -87,7 +91,11 @@ impl Agent {
         let lock = StateLock::acquire(&config.state, "site")?;
         let journal = Journal::open(&config.state).await?;
         let blobs = Blobs::open(&config.state)?;
-        let limits = SpoolLimits { upload_bytes_max: MODEL_BYTES_MAX, parts_per_owner_max: 4, total_bytes_max: 4 * MODEL_BYTES_MAX };
+        let limits = SpoolLimits {
+            upload_bytes_max: MODEL_BYTES_MAX,
+            parts_per_owner_max: 4,
+            total_bytes_max: 4 * MODEL_BYTES_MAX,
+        };
         let spool = Spool::open(&blobs, limits)?;
         let events = journal.events().await?.into_iter().map(|(_, event)| event);
         let site = Site::restore(events);

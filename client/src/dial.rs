@@ -55,7 +55,11 @@ impl std::str::FromStr for Address {
 
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.host.contains(':') { write!(f, "[{}]:{}", self.host, self.port) } else { write!(f, "{}:{}", self.host, self.port) }
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
     }
 }
 
@@ -67,7 +71,8 @@ pub async fn dial(address: &Address, tls: ClientTls) -> Result<Channel, DialErro
     let proxy = proxy_for(address);
     let unreachable = |reason: String| DialError::Unreachable { address: address.to_string(), reason };
     // tonic is told `http`: the connector below brings TLS itself.
-    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|_| DialError::Address(address.to_string()))?;
+    let endpoint =
+        Endpoint::from_shared(format!("http://{address}")).map_err(|_| DialError::Address(address.to_string()))?;
     let (target, port_host) = (address.clone(), address.host.clone());
     let connector = tower::service_fn(move |_: Uri| {
         let (tls, proxy, target, host) = (tls.clone(), proxy.clone(), target.clone(), port_host.clone());
@@ -126,10 +131,12 @@ async fn proxy_answer(stream: &mut TcpStream) -> std::io::Result<String> {
 
 fn proxy_for(address: &Address) -> Option<Address> {
     let variable = |name: &str| std::env::var(name).or_else(|_| std::env::var(name.to_lowercase())).unwrap_or_default();
-    let loopback = address.host == "localhost" || address.host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    let loopback =
+        address.host == "localhost" || address.host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
     let direct = variable("NO_PROXY");
     let mut direct = direct.split(',').map(|name| name.trim().trim_start_matches('.')).filter(|name| !name.is_empty());
-    if loopback || direct.any(|name| name == "*" || address.host == name || address.host.ends_with(&format!(".{name}"))) {
+    if loopback || direct.any(|name| name == "*" || address.host == name || address.host.ends_with(&format!(".{name}")))
+    {
         return None;
     }
     let proxy: Uri = variable("HTTPS_PROXY").parse().ok()?;

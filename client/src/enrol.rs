@@ -38,7 +38,9 @@ pub enum EnrolError {
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// The coordinator said no.
-    #[error("the coordinator did not take the code ({0}); it may be used, expired or for another site: ask for a new one")]
+    #[error(
+        "the coordinator did not take the code ({0}); it may be used, expired or for another site: ask for a new one"
+    )]
     Refused(String),
     /// The coordinator's answer makes no sense.
     #[error("the coordinator's answer is not in order")]

@@ -6,7 +6,8 @@ use wardround_round::participant::Event;
 use wardround_storage::{Database, DatabaseError};
 
 const STREAM: &str = "site";
-const SECRET: &str = "create table if not exists secret (one integer primary key check (one = 1), bytes blob not null) strict";
+const SECRET: &str =
+    "create table if not exists secret (one integer primary key check (one = 1), bytes blob not null) strict";
 
 /// The site's database.
 #[derive(Clone)]

@@ -51,7 +51,8 @@ pub async fn site_report(
     let journal = Journal::open(&config.state).await.map_err(|error| words(&error))?;
     let events = journal.events().await.map_err(|error| words(&error))?;
     let past = Past::of(study, events.into_iter().map(|(_, event)| event));
-    let (digest, model) = past.plan.zip(past.model).ok_or_else(|| failed("this site has measured no model of it".into()))?;
+    let (digest, model) =
+        past.plan.zip(past.model).ok_or_else(|| failed("this site has measured no model of it".into()))?;
     let plan = read_plan(&config.state, &digest).map_err(failed)?;
     let blobs = Blobs::open(&config.state).map_err(|error| words(&error))?;
     let bytes = blobs.get_bytes(&model.digest).await.map_err(|error| words(&error))?;

@@ -77,8 +77,8 @@ impl CoordinatorConfig {
     /// # Errors
     /// Unreadable files and unknown keys, with line and suggestion.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
         let mut config: Self =
             parse_document(&text).map_err(|source| ConfigError::Document { path: path.into(), source })?;
         let base = path.parent().unwrap_or(Path::new("."));

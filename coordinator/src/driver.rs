@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::{mpsc, oneshot, watch};
 use wardround_plan::{SiteId, StudyId, Timestamp};
 use wardround_round::coordinator::{Admission, Effect, Input, Rejection, Study, View};
-use wardround_storage::DatabaseError;
 use wardround_round::{FromSite, RoundId, StudyOutcome, ToSite, UpdateRef};
+use wardround_storage::DatabaseError;
 
 /// Requests that may wait for the driver.
 const INBOX_MAX: usize = 1024;
@@ -96,7 +96,11 @@ impl Driver {
     ///
     /// # Errors
     /// A store that cannot be read.
-    pub async fn restore(store: Store, sums: Sums, clock: fn() -> Timestamp) -> Result<(Self, DriverHandle), DriverError> {
+    pub async fn restore(
+        store: Store,
+        sums: Sums,
+        clock: fn() -> Timestamp,
+    ) -> Result<(Self, DriverHandle), DriverError> {
         let (requests_in, requests) = mpsc::channel(INBOX_MAX);
         let (views, views_out) = watch::channel(BTreeMap::new());
         let mut studies = BTreeMap::new();
@@ -292,10 +296,16 @@ async fn sleep_until(deadline: Option<Timestamp>, now: Timestamp) {
 fn log(study: &StudyId, event: &wardround_round::coordinator::Event) {
     use wardround_round::coordinator::Event;
     match event {
-        Event::RoundOpened { id, cohort, .. } => tracing::info!(%study, round = id.round.get(), sites = cohort.len(), "round opened"),
+        Event::RoundOpened { id, cohort, .. } => {
+            tracing::info!(%study, round = id.round.get(), sites = cohort.len(), "round opened")
+        }
         Event::UpdateCounted { site, .. } => tracing::info!(%study, %site, "update counted"),
-        Event::UpdateRejected { site, rejection } => tracing::warn!(%study, %site, reason = %rejection, "update refused"),
-        Event::RoundRefused { site, refusal } => tracing::warn!(%study, %site, reason = %refusal, "site left the round"),
+        Event::UpdateRejected { site, rejection } => {
+            tracing::warn!(%study, %site, reason = %rejection, "update refused")
+        }
+        Event::RoundRefused { site, refusal } => {
+            tracing::warn!(%study, %site, reason = %refusal, "site left the round")
+        }
         Event::RoundCommitted { model } => tracing::info!(%study, model = %model.digest.short(), "round committed"),
         Event::RoundAbandoned { reason } => tracing::warn!(%study, %reason, "round abandoned"),
         Event::StudyEnded { outcome: StudyOutcome::Failed(reason) } => tracing::error!(%study, %reason, "study failed"),

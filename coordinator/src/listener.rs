@@ -121,7 +121,8 @@ pub fn open_doors(listener: TcpListener, tls: Arc<ServerTls>, connections: Conne
         let open = Arc::new(Semaphore::new(bounds.connections_max as usize));
         while !peers_in.is_closed() {
             // Waiting for a permit before accepting leaves the rest in the kernel's queue.
-            let (Ok(handshake), Ok(permit)) = (handshakes.clone().acquire_owned().await, open.clone().acquire_owned().await)
+            let (Ok(handshake), Ok(permit)) =
+                (handshakes.clone().acquire_owned().await, open.clone().acquire_owned().await)
             else {
                 return;
             };
@@ -133,7 +134,12 @@ pub fn open_doors(listener: TcpListener, tls: Arc<ServerTls>, connections: Conne
                     continue;
                 }
             };
-            let door = Door { tls: tls.clone(), connections: connections.clone(), peers: peers_in.clone(), newcomers: newcomers_in.clone() };
+            let door = Door {
+                tls: tls.clone(),
+                connections: connections.clone(),
+                peers: peers_in.clone(),
+                newcomers: newcomers_in.clone(),
+            };
             tokio::spawn(async move {
                 door.let_in(stream, permit).await;
                 drop(handshake);
@@ -188,7 +194,10 @@ impl Connected for NewcomerStream {
 impl AsyncRead for PeerStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.revoked.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the peer's certificate was revoked")));
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::ConnectionAborted,
+                "the peer's certificate was revoked",
+            )));
         }
         Pin::new(&mut self.inner).poll_read(cx, buf)
     }

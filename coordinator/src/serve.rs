@@ -191,4 +191,3 @@ fn transfer_limits(config: &CoordinatorConfig) -> TransferLimits {
         downloads_max: all,
     }
 }
-

@@ -111,7 +111,8 @@ impl Store {
         let submitted: i64 = row.try_get("submitted_ms").map_err(sqlite)?;
         let plan = Plan::from_canonical(&plan).map_err(|error| unreadable(error.to_string()))?;
         let layout: Layout = serde_json::from_str(&layout).map_err(|error| unreadable(error.to_string()))?;
-        let digest: Digest = digest.parse().map_err(|error: wardround_plan::DigestError| unreadable(error.to_string()))?;
+        let digest: Digest =
+            digest.parse().map_err(|error: wardround_plan::DigestError| unreadable(error.to_string()))?;
         let model = ModelRef { digest, bytes: bytes as u64 };
         let submission = Submission { plan, layout: layout.digest(), model };
         Ok(StoredStudy { submission, layout, submitted_at: Timestamp::from_ms(submitted as u64) })

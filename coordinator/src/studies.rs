@@ -103,7 +103,8 @@ impl v1::studies_server::Studies for Studies {
 
     async fn watch(&self, request: tonic::Request<v1::WatchRequest>) -> Result<Response<StatusStream>, Status> {
         self.gate.admit(request.extensions(), Right::LeadStudies)?;
-        let name = study("study", &request.into_inner().study).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let name =
+            study("study", &request.into_inner().study).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let stored = self.store.studies().await.map_err(internal)?;
         let stored = stored.into_iter().find(|stored| stored.submission.plan.study.name == name);
         let plan = stored.ok_or(CallRefusal::NotFound)?.submission.plan;
@@ -114,7 +115,8 @@ impl v1::studies_server::Studies for Studies {
 
     async fn stop(&self, request: tonic::Request<v1::StopRequest>) -> Result<Response<v1::StudyStatus>, Status> {
         self.gate.admit(request.extensions(), Right::LeadStudies)?;
-        let name = study("study", &request.into_inner().study).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let name =
+            study("study", &request.into_inner().study).map_err(|error| Status::invalid_argument(error.to_string()))?;
         let mut views = self.driver.views();
         match self.driver.ask(|answer| Request::Stop(name.clone(), answer)).await {
             Some(true) => {}

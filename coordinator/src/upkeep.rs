@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use wardround_identity::tls::ServerTls;
-use wardround_identity::{Authority, CrlWatch, Credentials, IdentityError, MemberState, ServerNames, SiteKeys};
+use wardround_identity::{Authority, Credentials, CrlWatch, IdentityError, MemberState, ServerNames, SiteKeys};
 use wardround_plan::{SiteId, Timestamp};
 
 /// How soon a revocation or a new member takes effect.
@@ -69,7 +69,11 @@ impl Upkeep {
 
     async fn read_roster(&self) -> Result<BTreeSet<SiteId>, IdentityError> {
         let members = self.authority.roster().await?;
-        Ok(members.into_iter().filter(|member| member.state == MemberState::Enrolled).map(|member| member.site).collect())
+        Ok(members
+            .into_iter()
+            .filter(|member| member.state == MemberState::Enrolled)
+            .map(|member| member.site)
+            .collect())
     }
 
     /// A fresh key and certificate under the same names.

@@ -282,8 +282,8 @@ fn bounded<T>(field: &'static str, items: Vec<T>, most: usize) -> Result<Vec<T>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use prost::Message;
     use proptest::prelude::*;
+    use prost::Message;
     use wardround_plan::{PlanDigest, RoundNumber, SiteId, StudyId};
 
     fn id() -> RoundId {
@@ -319,7 +319,12 @@ mod tests {
         let ending = |outcome, round| Ending { study: study.clone(), outcome, round, model: model_ref() };
         let digest = Digest::of(b"");
         for message in [
-            ToSite::Offer(Offer { study: study.clone(), plan: vec![1], plan_digest: PlanDigest(digest), layout: digest }),
+            ToSite::Offer(Offer {
+                study: study.clone(),
+                plan: vec![1],
+                plan_digest: PlanDigest(digest),
+                layout: digest,
+            }),
             ToSite::Invitation(Invitation { id: id(), cohort, model: model_ref(), closes_at: Timestamp::from_ms(9) }),
             ToSite::Closed(Closing { id: id(), model: Some(model_ref()) }),
             ToSite::Closed(Closing { id: id(), model: None }),

@@ -40,7 +40,9 @@ pub enum DatabaseError {
         reason: String,
     },
     /// A stored record is not what this version writes.
-    #[error("the database {path} holds a {what} that this version cannot read: {reason}; restore a backup, or use the version that wrote it")]
+    #[error(
+        "the database {path} holds a {what} that this version cannot read: {reason}; restore a backup, or use the version that wrote it"
+    )]
     Record {
         /// The file.
         path: String,
@@ -88,7 +90,8 @@ impl Database {
     /// The disk does not take it; then nothing is stored.
     pub async fn append(&self, stream: &str, at: Timestamp, event: &impl Serialize) -> Result<(), DatabaseError> {
         let event = serde_json::to_string(event).map_err(|error| self.record("event", error))?;
-        let insert = "insert into events values (?1, (select coalesce(max(seq), 0) + 1 from events where stream = ?1), ?2, ?3)";
+        let insert =
+            "insert into events values (?1, (select coalesce(max(seq), 0) + 1 from events where stream = ?1), ?2, ?3)";
         let query = sqlx::query(insert).bind(stream).bind(at.as_ms() as i64).bind(event);
         query.execute(&self.pool).await.map(drop).map_err(|error| self.sqlite(&error))
     }
@@ -154,7 +157,8 @@ mod tests {
     async fn a_file_that_is_no_database_is_refused_by_name() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("test.sqlite");
-        std::fs::write(&path, "this is no database, whatever its name says, and it is longer than a header").expect("written");
+        std::fs::write(&path, "this is no database, whatever its name says, and it is longer than a header")
+            .expect("written");
         let Err(error) = Database::open(&path, &[]).await else { panic!("opened") };
         assert!(error.to_string().contains("test.sqlite"), "{error}");
     }
