@@ -139,11 +139,15 @@ async fn a_refused_client_that_talks_first_still_learns_why() {
     served.federation.authority.revoke(&site("st-anna"), NOW).await.expect("revoked");
     served.tls.reload(load_crl(&served.federation.folder()).expect("readable")).expect("reloaded");
     let client = ClientTls::peer(&anna, &standing()).expect("configured");
-    for _ in 0..20 {
+    for _ in 0..5 {
         let (server, answer) = served
             .meet(async |stream: TcpStream| {
                 let mut stream = client.connect("localhost", stream, HANDSHAKE_TIMEOUT).await.expect("not yet refused");
-                stream.write_all(&[0; 100_000]).await.and(stream.flush().await).expect("nobody hung up");
+                for _ in 0..10 {
+                    stream.write_all(&[0; 8 * 1024]).await.and(stream.flush().await).expect("nobody hung up");
+                    // The server refuses somewhere in between.
+                    tokio::task::yield_now().await;
+                }
                 stream.read_u8().await.expect_err("refused")
             })
             .await;
