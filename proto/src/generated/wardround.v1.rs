@@ -67,9 +67,6 @@ pub mod study_answer {
 /// The site takes part in a study.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StudyAccepted {
-    /// Digest of the layout of the network that the site built from the plan: 32 bytes.
-    #[prost(bytes = "bytes", tag = "1")]
-    pub layout_digest: ::prost::bytes::Bytes,
 }
 /// A site's answer to a round invitation.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
