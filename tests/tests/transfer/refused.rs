@@ -16,16 +16,26 @@ const LENGTH: usize = 3 * CHUNK_BYTES;
 
 /// An open upload and the bytes that belong into it.
 struct Open {
+    place: Place,
     client: TransferClient<Channel>,
     id: Bytes,
     whole: Bytes,
 }
 
 impl Open {
-    async fn at(place: &Place) -> Self {
+    async fn new() -> Self {
+        Self::at(Place::new().await).await
+    }
+
+    async fn at(place: Place) -> Self {
         let (mut client, whole) = (place.client().await, bytes(LENGTH, 1));
         let id = open(&mut client, &update(object(&whole))).await.expect("admitted");
-        Self { client, id, whole }
+        Self { place, client, id, whole }
+    }
+
+    /// How many uploads were handed over.
+    fn finished(&self) -> usize {
+        self.place.desk.0.lock().expect("usable").finished.len()
     }
 
     fn chunk(&self, index: usize) -> Chunk {
@@ -54,14 +64,13 @@ fn refusal<T: std::fmt::Debug>(answer: Result<T, Status>) -> Option<CallRefusal>
 
 /// Sends a good chunk and then a bad one; the good one stays, and the rest completes the upload.
 async fn check_bad_chunk(spoil: impl Fn(Chunk) -> Chunk, expected: CallRefusal) {
-    let place = Place::new().await;
-    let mut upload = Open::at(&place).await;
+    let mut upload = Open::new().await;
     let chunks = vec![upload.chunk(0), spoil(upload.chunk(1))];
     assert_eq!(refusal(upload.send(chunks).await), Some(expected));
     let progress = upload.send(vec![upload.chunk(1), upload.chunk(2)]).await.expect("goes on after the good chunk");
     assert_eq!(progress.committed_offset, LENGTH as u64);
     upload.finish().await.expect("whole");
-    assert_eq!(place.desk.0.lock().expect("usable").finished.len(), 1);
+    assert_eq!(upload.finished(), 1);
 }
 
 #[tokio::test]
@@ -83,15 +92,14 @@ async fn an_empty_and_an_oversize_chunk_are_refused() {
 
 #[tokio::test]
 async fn a_message_over_the_limit_is_refused_before_it_is_read() {
-    let mut upload = Open::at(&Place::new().await).await;
+    let mut upload = Open::new().await;
     let huge = Chunk { data: Bytes::from(vec![0; MESSAGE_BYTES_MAX + 1]), ..upload.chunk(0) };
     assert_eq!(upload.send(vec![huge]).await.expect_err("refused").code(), Code::OutOfRange);
 }
 
 #[tokio::test]
 async fn bytes_after_the_announced_size_are_refused() {
-    let place = Place::new().await;
-    let mut upload = Open::at(&place).await;
+    let mut upload = Open::new().await;
     let past = encode_chunk(LENGTH as u64, Bytes::from_static(b"x"));
     let chunks = vec![upload.chunk(0), upload.chunk(1), upload.chunk(2), past];
     assert_eq!(refusal(upload.send(chunks).await), Some(CallRefusal::TooLarge));
@@ -100,7 +108,7 @@ async fn bytes_after_the_announced_size_are_refused() {
 
 #[tokio::test]
 async fn a_truncated_stream_is_refused_and_cannot_be_finished() {
-    let mut upload = Open::at(&Place::new().await).await;
+    let mut upload = Open::new().await;
     let chunks = vec![upload.chunk(0)];
     assert_eq!(refusal(upload.send(chunks).await), Some(CallRefusal::Truncated));
     assert_eq!(refusal(upload.finish().await), Some(CallRefusal::Truncated));
@@ -110,7 +118,7 @@ async fn a_truncated_stream_is_refused_and_cannot_be_finished() {
 
 #[tokio::test]
 async fn a_stream_without_chunks_or_of_an_unknown_upload_is_refused() {
-    let mut upload = Open::at(&Place::new().await).await;
+    let mut upload = Open::new().await;
     assert_eq!(refusal(upload.send(Vec::new()).await), Some(CallRefusal::Malformed));
     let foreign = Chunk { upload_id: bytes(32, 5), ..upload.chunk(0) };
     assert_eq!(refusal(upload.send(vec![foreign]).await), Some(CallRefusal::NotFound));
@@ -120,13 +128,12 @@ async fn a_stream_without_chunks_or_of_an_unknown_upload_is_refused() {
 
 #[tokio::test]
 async fn a_wrong_whole_is_discarded_and_can_be_sent_again() {
-    let place = Place::new().await;
-    let mut upload = Open::at(&place).await;
+    let mut upload = Open::new().await;
     let other = encode_chunk(0, bytes(CHUNK_BYTES, 77));
     let chunks = vec![Chunk { upload_id: upload.id.clone(), ..other }, upload.chunk(1), upload.chunk(2)];
     upload.send(chunks).await.expect("each chunk is whole");
     assert_eq!(refusal(upload.finish().await), Some(CallRefusal::WrongDigest));
-    assert!(place.desk.0.lock().expect("usable").finished.is_empty());
+    assert_eq!(upload.finished(), 0);
 
     let again = upload.send(vec![upload.chunk(0), upload.chunk(1), upload.chunk(2)]).await;
     assert_eq!(again.expect("from the start").committed_offset, LENGTH as u64);
@@ -135,12 +142,11 @@ async fn a_wrong_whole_is_discarded_and_can_be_sent_again() {
 
 #[tokio::test]
 async fn finishing_twice_hands_over_once() {
-    let place = Place::new().await;
-    let mut upload = Open::at(&place).await;
+    let mut upload = Open::new().await;
     upload.send(vec![upload.chunk(0), upload.chunk(1), upload.chunk(2)]).await.expect("sent");
     upload.finish().await.expect("whole");
     upload.finish().await.expect("known");
-    assert_eq!(place.desk.0.lock().expect("usable").finished.len(), 1);
+    assert_eq!(upload.finished(), 1);
 }
 
 #[tokio::test]
@@ -180,17 +186,17 @@ async fn a_caller_without_identity_is_refused_everywhere() {
 
 #[tokio::test]
 async fn a_silent_sender_is_refused_and_what_came_stays() {
-    let place = Place::with(TransferLimits { idle_timeout: Duration::from_millis(50), ..Default::default() }).await;
-    let mut upload = Open::at(&place).await;
+    let place = Place::with(TransferLimits { idle_timeout: Duration::from_millis(500), ..Default::default() }).await;
+    let mut upload = Open::at(place).await;
     let silent = tokio_stream::iter([upload.chunk(0)]).chain(tokio_stream::pending());
     assert_eq!(refusal(upload.client.upload(silent).await), Some(CallRefusal::Idle));
     upload.send(vec![upload.chunk(1), upload.chunk(2)]).await.expect("goes on");
 }
 
 #[tokio::test]
-async fn a_third_stream_of_a_peer_is_busy_and_a_second_of_an_upload_takes_over() {
+async fn a_stream_over_the_limit_is_busy_and_opening_again_takes_over() {
     let place = Place::with(TransferLimits { uploads_per_peer_max: 1, ..Default::default() }).await;
-    let mut upload = Open::at(&place).await;
+    let mut upload = Open::at(place).await;
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     sender.send(upload.chunk(0)).await.expect("room");
     let mut other = upload.client.clone();
@@ -198,18 +204,33 @@ async fn a_third_stream_of_a_peer_is_busy_and_a_second_of_an_upload_takes_over()
         tokio::spawn(
             async move { other.upload(tokio_stream::wrappers::ReceiverStream::new(receiver)).await.map(drop) },
         );
-    // The second message is taken from the channel only when the first stream is running.
-    let _ = sender.reserve().await.expect("the first stream runs");
-    let busy = loop {
-        match upload.send(vec![upload.chunk(0)]).await {
-            Err(status) if CallRefusal::of(&status) == Some(CallRefusal::Busy) => break status,
-            // The other stream was not at the server yet: this one was served, and ended too early.
-            other => assert_eq!(refusal(other), Some(CallRefusal::Truncated)),
-        }
-    };
-    assert_eq!(busy.code(), Code::ResourceExhausted);
-    open(&mut upload.client, &update(object(&upload.whole))).await.expect("opens again, and takes over");
+    // Once its first chunk has left the channel, the first stream is ahead of the next one on the connection.
+    drop(sender.reserve().await.expect("the first stream runs"));
+    assert_eq!(refusal(upload.send(vec![upload.chunk(0)]).await), Some(CallRefusal::Busy));
+    // Opening takes over from a stream whose first chunk has arrived, so until then there is nothing to take over.
+    while !first.is_finished() {
+        open(&mut upload.client, &update(object(&upload.whole))).await.expect("opens again");
+    }
     assert_eq!(refusal(first.await.expect("no panic")), Some(CallRefusal::Superseded));
+}
+
+#[tokio::test]
+async fn a_peer_that_stops_taking_a_download_loses_its_slot() {
+    let limits =
+        TransferLimits { downloads_per_peer_max: 1, idle_timeout: Duration::from_millis(200), ..Default::default() };
+    let place = Place::with(limits).await;
+    let model = bytes(32 * 1024 * 1024, 1);
+    place.coordinator.blobs().put_bytes(model.clone()).await.expect("stored");
+    let sha256 = Bytes::copy_from_slice(object(&model).digest.as_bytes());
+    let mut client = place.client().await;
+    let ask = DownloadRequest { sha256, offset: 0 };
+    let not_taken = client.download(ask.clone()).await.expect("begun");
+    let mut other = place.client().await;
+    assert_eq!(refusal(other.download(ask.clone()).await), Some(CallRefusal::Busy));
+    while let Err(status) = other.download(ask.clone()).await {
+        assert_eq!(CallRefusal::of(&status), Some(CallRefusal::Busy));
+    }
+    drop(not_taken);
 }
 
 #[tokio::test]
