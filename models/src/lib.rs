@@ -8,6 +8,7 @@ mod batch;
 mod device;
 mod evaluate;
 mod initial;
+mod kernels;
 mod layers;
 mod loss;
 mod model_file;

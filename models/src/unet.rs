@@ -74,8 +74,8 @@ impl Block {
     }
 
     fn forward(&self, input: Features) -> Features {
-        let features = self.first_norm.forward(self.first.forward(input)).relu();
-        self.second_norm.forward(self.second.forward(features)).relu()
+        let features = self.first_norm.rectified(self.first.forward(input));
+        self.second_norm.rectified(self.second.forward(features))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Convolution in two dimensions, stride 1, output as large as the input.
 
 use super::Features;
+use crate::kernels;
 use burn::module::{Module, Param};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, module};
@@ -28,9 +29,13 @@ impl Conv2d {
 
     pub(crate) fn forward(&self, input: Features) -> Features {
         let weight = self.weight.val();
-        let padding_px = weight.dims()[2] / 2;
-        let options = ConvOptions::new([1, 1], [padding_px; 2], [1, 1], 1);
+        let kernel_px = weight.dims()[2];
+        let input = input.into_tensor();
+        if kernel_px == 3 && self.bias.is_none() && kernels::run_on(&input.device()) {
+            return Features::new(kernels::conv3x3(input, weight));
+        }
+        let options = ConvOptions::new([1, 1], [kernel_px / 2; 2], [1, 1], 1);
         let bias = self.bias.as_ref().map(Param::val);
-        Features::new(module::conv2d(input.into_tensor(), weight, bias, options))
+        Features::new(module::conv2d(input, weight, bias, options))
     }
 }

@@ -1,7 +1,8 @@
 //! What flows between layers.
 
+use crate::kernels;
 use burn::tensor::ops::MaxPoolOptions;
-use burn::tensor::{Tensor, activation, module};
+use burn::tensor::{Tensor, module};
 
 /// Feature maps on their way through a network: `[images, channels, height, width]`.
 #[derive(Debug, Clone)]
@@ -18,15 +19,12 @@ impl Features {
         self.0
     }
 
-    /// Negative values become zero.
-    pub(crate) fn relu(self) -> Self {
-        Self(activation::relu(self.0))
-    }
-
     /// The largest of each 2 x 2 pixels.
     pub(crate) fn halved(self) -> Self {
-        let options = MaxPoolOptions::new([2, 2]);
-        Self(module::max_pool2d(self.0, options))
+        if kernels::run_on(&self.0.device()) {
+            return Self(kernels::halve(self.0));
+        }
+        Self(module::max_pool2d(self.0, MaxPoolOptions::new([2, 2])))
     }
 
     /// The channels of `self`, then those of `other`.

@@ -1,8 +1,9 @@
 //! Group normalisation (Wu and He 2018): statistics of one image alone, so that no image sees another.
 
 use super::Features;
+use crate::kernels;
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, activation};
 
 /// Added to the variance, so that a constant image divides by something.
 const VARIANCE_FLOOR: f64 = 1e-5;
@@ -26,8 +27,19 @@ impl GroupNorm {
         Self { scale, shift: Param::from_tensor(Tensor::zeros([channels], device)), groups }
     }
 
-    pub(crate) fn forward(&self, input: Features) -> Features {
+    /// Normalised, scaled, shifted, and negative values made zero.
+    pub(crate) fn rectified(&self, input: Features) -> Features {
         let input = input.into_tensor();
+        let output = if kernels::run_on(&input.device()) {
+            let (scale, shift) = (self.scale.val(), self.shift.val());
+            kernels::group_norm_relu(input, scale, shift, self.groups, VARIANCE_FLOOR as f32)
+        } else {
+            activation::relu(self.normalised(input))
+        };
+        Features::new(output)
+    }
+
+    fn normalised(&self, input: Tensor<4>) -> Tensor<4> {
         let [images, channels, height, width] = input.dims();
         let grouped = input.reshape([images, self.groups, channels / self.groups * height * width]);
         let centred = grouped.clone() - grouped.mean_dim(2);
@@ -35,7 +47,7 @@ impl GroupNorm {
         let normal = centred / variance.add_scalar(VARIANCE_FLOOR).sqrt();
         let each_channel = |parameter: &Param<Tensor<1>>| parameter.val().reshape([1, channels, 1, 1]);
         let normal = normal.reshape([images, channels, height, width]);
-        Features::new(normal * each_channel(&self.scale) + each_channel(&self.shift))
+        normal * each_channel(&self.scale) + each_channel(&self.shift)
     }
 }
 
@@ -50,7 +62,7 @@ mod tests {
         let values: Vec<f32> = (0..2 * 8 * 2 * 3).map(|i| ((i * 37) % 23) as f32).collect();
         let input = Tensor::<4>::from_data(TensorData::new(values, [2, 8, 2, 3]), &device);
         let norm = GroupNorm::new(8, &device);
-        let output = norm.forward(Features::new(input)).into_tensor().reshape([16, 6]);
+        let output = norm.normalised(input).reshape([16, 6]);
         let close = |tensor: Tensor<2>, value: f32| {
             let expected = TensorData::new(vec![value; 16], [16, 1]);
             tensor.into_data().assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-3));
@@ -68,7 +80,7 @@ mod tests {
     #[test]
     fn a_constant_image_stays_finite() {
         let device = Device::flex();
-        let output = GroupNorm::new(4, &device).forward(Features::new(Tensor::ones([1, 4, 2, 2], &device)));
+        let output = GroupNorm::new(4, &device).rectified(Features::new(Tensor::ones([1, 4, 2, 2], &device)));
         assert_eq!(output.into_tensor().abs().max().into_scalar::<f32>(), 0.0);
     }
 }
