@@ -139,7 +139,19 @@ impl Trainer {
         images: &TrainingSet,
         round: RoundNumber,
         keys: &StreamKey,
-        observer: &mut dyn FnMut(StepProgress) -> ControlFlow<()>,
+        observer: &mut (dyn FnMut(StepProgress) -> ControlFlow<()> + Send),
+    ) -> Result<Weights, TrainingError> {
+        // From inside the pool each of the many short parallel loops starts without waking a sleeping thread.
+        rayon::scope(|_| self.steps(start, images, round, keys, observer))
+    }
+
+    fn steps(
+        &self,
+        start: &Weights,
+        images: &TrainingSet,
+        round: RoundNumber,
+        keys: &StreamKey,
+        observer: &mut (dyn FnMut(StepProgress) -> ControlFlow<()> + Send),
     ) -> Result<Weights, TrainingError> {
         let of = self.plan.training.local_steps;
         let network = Network::new(&self.plan.model, &self.device);

@@ -83,6 +83,7 @@ impl WithSimd for Products<'_> {
 
 impl<'a> Products<'a> {
     /// The planes of the block; where the last block is not full, the first again, whose sums are then left out.
+    #[inline(always)]
     fn gradients(&self, image: usize) -> [&'a [f32]; BLOCK] {
         std::array::from_fn(|within| {
             let channel = self.output + within;

@@ -38,26 +38,31 @@ impl Padded {
     }
 
     /// Pixels from one row to the next.
+    #[inline(always)]
     pub(super) fn row_px(&self) -> usize {
         self.width_px + 2 * BORDER_PX
     }
 
     /// Positions from the first pixel to the end of the last row; kernels run over these, borders and all.
+    #[inline(always)]
     pub(super) fn positions(&self) -> usize {
         self.height_px * self.row_px()
     }
 
     /// One plane, such that the 3 x 3 neighbourhood of position `p` is `p + ky * row_px + kx`.
+    #[inline(always)]
     pub(super) fn neighbourhoods(&self, image: usize, channel: usize) -> &[f32] {
         let start = (image * self.channels + channel) * self.plane_len();
         &self.values[start..start + self.plane_len()]
     }
 
     /// One plane, such that position `p` is the pixel itself.
+    #[inline(always)]
     pub(super) fn pixels(&self, image: usize, channel: usize) -> &[f32] {
         &self.neighbourhoods(image, channel)[BORDER_PX * self.row_px() + BORDER_PX..]
     }
 
+    #[inline(always)]
     fn plane_len(&self) -> usize {
         (self.height_px + 2 * BORDER_PX) * self.row_px() + SLACK
     }
