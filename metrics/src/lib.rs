@@ -1,1 +1,6 @@
+//! Named clinical metrics. Pure: label maps in, numbers out.
+//!
+//! A metric's full name is its definition (`dice.foreground`), so that two hospitals that compare a number compare
+//! the same thing. What happens with empty images is part of the definition, never a default of a library.
 
+pub mod dice;

@@ -1,1 +1,27 @@
+//! Networks, losses, and what a site does between two models.
+//!
+//! This is the only crate that names burn. To the rest of the house a model is [`wardround_plan::Weights`]: one vector
+//! with a layout that the plan pins. Everything random here comes from [`wardround_plan::StreamKey`], never from burn's
+//! process-wide generator, so that a round repeats bit by bit whatever else runs in the process.
 
+mod batch;
+mod device;
+mod evaluate;
+mod initial;
+mod kernels;
+mod layers;
+mod loss;
+mod model_file;
+mod optimizer;
+mod parameters;
+mod registry;
+mod sampling;
+mod trainer;
+mod unet;
+
+pub use device::{ComputeDevice, DeviceError, use_cpu_threads};
+pub use evaluate::{Evaluator, PredictionError};
+pub use initial::initial_weights;
+pub use model_file::{ModelDescription, ModelFileError, load_model, save_model};
+pub use registry::layout;
+pub use trainer::{StepProgress, Trainer, TrainingError, TrainingSet};

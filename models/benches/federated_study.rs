@@ -1,0 +1,137 @@
+//! What federation is worth: a whole study in one process, each site's federated model against the one it trains alone.
+//!
+//! `cargo bench -p wardround-models --profile dev --bench federated_study -- PLAN DATA [SEEDS]`
+//!
+//! PLAN is a plan, DATA a folder of site folders (both relative to the repository root), SEEDS the number of seeds (3). For
+//! each seed the sites train from the same initial weights: together (FedAvg, every site alike, without secure aggregation
+//! or noise) and alone, each for the same number of local steps. Printed are mean Dice over each site's validation
+//! patients at the images' own resolution, and processor seconds. `RAYON_NUM_THREADS` bounds threads.
+
+use rayon::prelude::*;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use wardround_imaging::{Patient, PatientGrouping, SiteFolder};
+use wardround_metrics::dice::Summary;
+use wardround_models::{ComputeDevice, Evaluator, Trainer, TrainingSet, initial_weights};
+use wardround_plan::{Plan, RoundNumber, StreamKey, Weights};
+
+/// Nothing here is expected to fail; what does ends the program with its text.
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+struct Site {
+    name: String,
+    train: TrainingSet,
+    validation: Vec<Patient>,
+}
+
+/// Mean Dice of one site's validation patients.
+struct Scores {
+    federated: f64,
+    alone: f64,
+}
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let [plan, data, seeds @ ..] = arguments.as_slice() else {
+        return Err("expected PLAN DATA [SEEDS], for example configs/cardiac.toml ../shared/data/cardiac-mr 3".into());
+    };
+    let seeds = seeds.first().map_or(Ok(3), |seeds| seeds.parse())?;
+    let plan = Plan::from_toml(&std::fs::read_to_string(rooted(plan))?)?;
+    let start = Instant::now();
+    let sites = sites(&plan, &rooted(data))?;
+    println!("{} sites read in {:.1} s of processor", sites.len(), processor_time().as_secs_f64());
+    let mut all = Vec::new();
+    for seed in 0..seeds {
+        all.push(study(&plan, &sites, seed)?);
+    }
+    let mean = |part: fn(&Scores) -> f64| mean(all.iter().flatten().map(part));
+    println!("mean over {seeds} seeds: federated {:.3}, alone {:.3}", mean(|s| s.federated), mean(|s| s.alone));
+    println!("{:.0} s processor, {:.0} s wall", processor_time().as_secs_f64(), start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn sites(plan: &Plan, data: &Path) -> Outcome<Vec<Site>> {
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(data)?.map(|entry| Ok(entry?.path())).collect::<Outcome<Vec<_>>>()?;
+    folders.retain(|folder| folder.join("manifest.csv").is_file());
+    folders.sort();
+    folders.iter().map(|folder| site(plan, folder)).collect()
+}
+
+fn site(plan: &Plan, folder: &Path) -> Outcome<Site> {
+    let images =
+        SiteFolder::open(folder, PatientGrouping::ImagesArePatients)?.load(plan.model.classes, plan.model.channels)?;
+    let name = folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    Ok(Site { name, train: TrainingSet::prepare(plan, &images.train)?, validation: images.validation })
+}
+
+fn study(plan: &Plan, sites: &[Site], seed: u64) -> Outcome<Vec<Scores>> {
+    let before = processor_time();
+    let mut plan = plan.clone();
+    plan.study.seed = seed;
+    let federated = together(&plan, sites)?;
+    let scores: Vec<Scores> = sites
+        .par_iter()
+        .map(|site| {
+            let alone = alone(&plan, site)?;
+            Ok(Scores { federated: score(&plan, site, &federated)?, alone: score(&plan, site, &alone)? })
+        })
+        .collect::<Outcome<_>>()?;
+    for (site, scores) in sites.iter().zip(&scores) {
+        println!("seed {seed}  {:<10} federated {:.3}  alone {:.3}", site.name, scores.federated, scores.alone);
+    }
+    let (together, apart) = (mean(scores.iter().map(|s| s.federated)), mean(scores.iter().map(|s| s.alone)));
+    let seconds = (processor_time() - before).as_secs_f64();
+    println!("seed {seed}  {:<10} federated {together:.3}  alone {apart:.3}  in {seconds:.0} s of processor", "mean");
+    Ok(scores)
+}
+
+fn together(plan: &Plan, sites: &[Site]) -> Outcome<Weights> {
+    let mut model = initial_weights(plan);
+    for round in rounds(plan) {
+        let updated: Vec<Weights> =
+            sites.par_iter().map(|site| local_round(plan, site, &model, round)).collect::<Outcome<_>>()?;
+        model = mean_model(&updated)?;
+    }
+    Ok(model)
+}
+
+fn alone(plan: &Plan, site: &Site) -> Outcome<Weights> {
+    rounds(plan).try_fold(initial_weights(plan), |model, round| local_round(plan, site, &model, round))
+}
+
+fn local_round(plan: &Plan, site: &Site, model: &Weights, round: RoundNumber) -> Outcome<Weights> {
+    let keys = StreamKey::from_public_seed(plan.study.seed).derive(&site.name);
+    let trainer = Trainer::new(plan, ComputeDevice::Cpu)?;
+    Ok(trainer.train(model, &site.train, round, &keys, &mut |_| ControlFlow::Continue(()))?)
+}
+
+fn score(plan: &Plan, site: &Site, model: &Weights) -> Outcome<f64> {
+    let scores = Evaluator::new(plan, model, ComputeDevice::Cpu)?.evaluate(&site.validation)?;
+    Summary::of(&scores).mean.ok_or_else(|| format!("{} has no patient to measure on", site.name).into())
+}
+
+fn mean_model(models: &[Weights]) -> Outcome<Weights> {
+    let layout = models.first().ok_or("no site")?.layout().clone();
+    let value = |index: usize| mean(models.iter().map(|model| f64::from(model.values()[index]))) as f32;
+    Ok(Weights::new(layout.clone(), (0..layout.len()).map(value).collect())?)
+}
+
+fn rounds(plan: &Plan) -> impl Iterator<Item = RoundNumber> + use<> {
+    (1..=plan.study.rounds).filter_map(RoundNumber::new)
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let values: Vec<f64> = values.collect();
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn rooted(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+}

@@ -1,0 +1,336 @@
+//! The kernels as operations of burn: what is kept in the forward pass, and what goes back.
+
+use super::conv::{convolve, transposed};
+use super::conv_gradient::weight_gradient;
+use super::group_norm::{self, Extents, Moments};
+use super::padded::Padded;
+use super::pool;
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, DispatchDevice, Flex, TensorMetadata};
+use burn::tensor::{Device, Tensor, TensorData};
+use std::sync::Arc;
+
+/// The processor with gradients.
+type Tracked = FloatTensor<Autodiff<Flex>>;
+
+/// True where the kernels run: on the processor.
+pub(crate) fn run_on(device: &Device) -> bool {
+    match device.as_dispatch() {
+        DispatchDevice::Flex(_) => true,
+        DispatchDevice::Autodiff(inner) => matches!(**inner, DispatchDevice::Flex(_)),
+        #[allow(unreachable_patterns, reason = "with no other device compiled in, there is none")]
+        _ => false,
+    }
+}
+
+/// 3 x 3 convolution of `[images, channels, height, width]` with weights `[outputs, channels, 3, 3]`, borders of zeros.
+pub(crate) fn conv3x3(input: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
+    apply(Conv, [input, weight])
+}
+
+/// ReLU of the normalised input, scaled and shifted by channel.
+pub(crate) fn group_norm_relu(
+    input: Tensor<4>,
+    scale: Tensor<1>,
+    shift: Tensor<1>,
+    groups: usize,
+    variance_floor: f32,
+) -> Tensor<4> {
+    let [_, channels, ..] = input.dims();
+    let row = |parameter: Tensor<1>| parameter.reshape([1, channels, 1, 1]);
+    apply(NormRelu { groups, variance_floor }, [input, row(scale), row(shift)])
+}
+
+/// The largest of each 2 x 2 pixels.
+pub(crate) fn halve(input: Tensor<4>) -> Tensor<4> {
+    apply(Halve, [input])
+}
+
+/// A kernel with its gradient; values lie row-major, shapes are those of the operands.
+trait Kernel<const N: usize>: Copy + Send + std::fmt::Debug + 'static {
+    /// What the backward pass needs.
+    type Kept: Clone + Send + Sync + std::fmt::Debug + 'static;
+
+    fn forward(self, operands: [&Operand; N]) -> (Operand, Self::Kept);
+
+    /// The gradient of each operand that is wanted.
+    fn backward(self, kept: &Self::Kept, gradient: &Operand, wanted: [bool; N]) -> [Option<Operand>; N];
+}
+
+/// Values with their shape.
+#[derive(Debug, Clone)]
+struct Operand {
+    tensor: FlexTensor,
+    dims: [usize; 4],
+}
+
+impl Operand {
+    fn of(tensor: FlexTensor) -> Self {
+        let dims = tensor.shape().dims::<4>();
+        Self { tensor: tensor.to_contiguous(), dims }
+    }
+
+    fn new(values: Vec<f32>, dims: [usize; 4]) -> Self {
+        Self { tensor: FlexTensor::from_data(TensorData::new(values, dims)), dims }
+    }
+
+    fn values(&self) -> &[f32] {
+        self.tensor.as_slice().expect("the networks are f32, and the tensor was made contiguous")
+    }
+}
+
+fn apply<K: Kernel<N>, const N: usize>(kernel: K, operands: [Tensor<4>; N]) -> Tensor<4>
+where
+    Step<K>: Backward<Flex, N, State = Arc<K::Kept>>,
+{
+    if !operands[0].device().is_autodiff() {
+        let operands = operands
+            .map(|operand| Operand::of(operand.try_into_primitive::<Flex>().expect("callers ask `run_on` first")));
+        return Tensor::from_primitive::<Flex>(kernel.forward(operands.each_ref()).0.tensor);
+    }
+    let tracked: [Tracked; N] = operands
+        .map(|operand| operand.try_into_primitive::<Autodiff<Flex>>().expect("one network lives on one device"));
+    let values = tracked.each_ref().map(|tensor| Operand::of(tensor.primitive().clone()));
+    let (output, kept) = kernel.forward(values.each_ref());
+    let prepared = Step(kernel).prepare::<NoCheckpointing>(tracked.each_ref().map(|tensor| tensor.node()));
+    Tensor::from_primitive::<Autodiff<Flex>>(match prepared.compute_bound().stateful() {
+        OpsKind::Tracked(step) => step.finish(Arc::new(kept), output.tensor),
+        OpsKind::UnTracked(step) => step.finish(output.tensor),
+    })
+}
+
+/// A kernel as a step of burn's backward pass.
+#[derive(Debug)]
+struct Step<K>(K);
+
+impl<K: Kernel<N>, const N: usize> Backward<Flex, N> for Step<K> {
+    type State = Arc<K::Kept>;
+
+    fn backward(self, ops: Ops<Self::State, N>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = Operand::of(gradients.consume::<Flex>(&ops.node));
+        let parents: [Option<NodeId>; N] = ops.parents.map(|parent| parent.map(|node| node.id));
+        let found = self.0.backward(&ops.state, &gradient, parents.map(|parent| parent.is_some()));
+        for (parent, found) in parents.into_iter().zip(found) {
+            if let (Some(parent), Some(found)) = (parent, found) {
+                gradients.register::<Flex>(parent, found.tensor);
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Conv;
+
+impl Kernel<2> for Conv {
+    type Kept = (Padded, Operand);
+
+    fn forward(self, [input, weight]: [&Operand; 2]) -> (Operand, Self::Kept) {
+        let [images, _, height, width] = input.dims;
+        let padded = Padded::of(input.values(), input.dims);
+        let output = convolve(&padded, weight.values(), weight.dims[0]);
+        (Operand::new(output, [images, weight.dims[0], height, width]), (padded, weight.clone()))
+    }
+
+    fn backward(self, (input, weight): &Self::Kept, gradient: &Operand, wanted: [bool; 2]) -> [Option<Operand>; 2] {
+        let [outputs, inputs, ..] = weight.dims;
+        let [images, _, height, width] = gradient.dims;
+        let gradient = Padded::of(gradient.values(), gradient.dims);
+        let to_input = wanted[0].then(|| {
+            let values = convolve(&gradient, &transposed(weight.values(), outputs, inputs), inputs);
+            Operand::new(values, [images, inputs, height, width])
+        });
+        let to_weight = wanted[1].then(|| Operand::new(weight_gradient(input, &gradient), weight.dims));
+        [to_input, to_weight]
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct NormRelu {
+    groups: usize,
+    variance_floor: f32,
+}
+
+#[derive(Debug, Clone)]
+struct NormKept {
+    input: Operand,
+    scale: Operand,
+    shift: Operand,
+    moments: Moments,
+}
+
+impl NormRelu {
+    fn extents(self, [_, channels, height, width]: [usize; 4]) -> Extents {
+        Extents { channels, groups: self.groups, plane: height * width }
+    }
+}
+
+impl Kernel<3> for NormRelu {
+    type Kept = NormKept;
+
+    fn forward(self, [input, scale, shift]: [&Operand; 3]) -> (Operand, NormKept) {
+        let extents = self.extents(input.dims);
+        let (output, moments) =
+            group_norm::normalise(input.values(), scale.values(), shift.values(), extents, self.variance_floor);
+        let kept = NormKept { input: input.clone(), scale: scale.clone(), shift: shift.clone(), moments };
+        (Operand::new(output, input.dims), kept)
+    }
+
+    fn backward(self, kept: &NormKept, gradient: &Operand, wanted: [bool; 3]) -> [Option<Operand>; 3] {
+        let (scale, shift) = (kept.scale.values(), kept.shift.values());
+        let extents = self.extents(kept.input.dims);
+        let found = group_norm::gradients(kept.input.values(), gradient.values(), &kept.moments, scale, shift, extents);
+        let over_images = |each: &[f32]| {
+            let mut sum = vec![0.0; extents.channels];
+            for image in each.chunks_exact(extents.channels) {
+                sum.iter_mut().zip(image).for_each(|(sum, value)| *sum += value);
+            }
+            Operand::new(sum, kept.scale.dims)
+        };
+        let (scale, shift) = (over_images(&found.scale), over_images(&found.shift));
+        let found = [Operand::new(found.input, kept.input.dims), scale, shift];
+        let mut wanted = wanted.into_iter();
+        found.map(|operand| wanted.next().unwrap_or(false).then_some(operand))
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Halve;
+
+impl Kernel<1> for Halve {
+    type Kept = (Vec<u8>, [usize; 4]);
+
+    fn forward(self, [input]: [&Operand; 1]) -> (Operand, Self::Kept) {
+        let [images, channels, height, width] = input.dims;
+        let (output, which) = pool::halve(input.values(), height, width);
+        (Operand::new(output, [images, channels, height / 2, width / 2]), (which, input.dims))
+    }
+
+    fn backward(self, (which, dims): &Self::Kept, gradient: &Operand, [wanted]: [bool; 1]) -> [Option<Operand>; 1] {
+        [wanted.then(|| Operand::new(pool::gradient(gradient.values(), which, dims[3]), *dims))]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
+    use burn::tensor::{Gradients as TensorGradients, Tolerance, module};
+
+    /// Images, channels, outputs, height, width: whole vectors and not, one tile and many, blocks full and not.
+    const SHAPES: [[usize; 5]; 6] =
+        [[2, 4, 8, 16, 16], [1, 1, 4, 6, 10], [3, 3, 2, 5, 7], [2, 12, 4, 1, 1], [1, 9, 16, 40, 33], [2, 8, 6, 2, 64]];
+
+    /// Values between -1 and 1 that no rule connects.
+    fn tensor<const D: usize>(salt: u64, dims: [usize; D]) -> Tensor<D> {
+        let mut state = salt.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+        };
+        let values: Vec<f32> = (0..dims.iter().product()).map(|_| next()).collect();
+        Tensor::from_data(TensorData::new(values, dims), &Device::flex().autodiff()).require_grad()
+    }
+
+    fn close<const D: usize>(what: &str, ours: Tensor<D>, burns: Tensor<D>) {
+        let (ours, burns) = (ours.into_data(), burns.into_data());
+        assert!(ours.iter::<f32>().any(|value| value != 0.0), "{what}: all zero");
+        println!("{what}");
+        ours.assert_approx_eq::<f32>(&burns, Tolerance::rel_abs(1e-4, 1e-4));
+    }
+
+    /// Gradients of a weighted sum of the output, so that each output pixel matters differently.
+    fn backward(output: Tensor<4>) -> TensorGradients {
+        let weights = tensor(99, output.dims()).inner();
+        (output * weights.autodiff()).sum().backward()
+    }
+
+    fn grad<const D: usize>(of: &Tensor<D>, gradients: &TensorGradients) -> Tensor<D> {
+        of.grad(gradients).expect("a leaf of this graph")
+    }
+
+    #[test]
+    fn convolution_and_its_gradients_agree_with_burn() {
+        for [images, channels, outputs, height, width] in SHAPES {
+            let input = tensor(1, [images, channels, height, width]);
+            let weight = tensor(2, [outputs, channels, 3, 3]);
+            let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
+            let ours = conv3x3(input.clone(), weight.clone());
+            let burns = module::conv2d(input.clone(), weight.clone(), None, options);
+            let shape = format!("{images} {channels} {outputs} {height} {width}");
+            close(&format!("output {shape}"), ours.clone(), burns.clone());
+            let (ours, burns) = (backward(ours), backward(burns));
+            close(&format!("input {shape}"), grad(&input, &ours), grad(&input, &burns));
+            close(&format!("weight {shape}"), grad(&weight, &ours), grad(&weight, &burns));
+        }
+    }
+
+    #[test]
+    fn normalisation_and_its_gradients_agree_with_burn() {
+        for [images, _, _, height, width] in SHAPES {
+            if height * width == 1 {
+                continue;
+            }
+            let input = tensor(3, [images, 8, height, width]);
+            let (scale, shift) = (tensor(4, [8]), tensor(5, [8]));
+            let norm = burn::nn::GroupNormConfig::new(4, 8).with_affine(false).init(&input.device());
+            let row = |parameter: &Tensor<1>| parameter.clone().reshape([1, 8, 1, 1]);
+            let burns = burn::tensor::activation::relu(norm.forward(input.clone()) * row(&scale) + row(&shift));
+            let ours = group_norm_relu(input.clone(), scale.clone(), shift.clone(), 4, norm.epsilon as f32);
+            close("output", ours.clone(), burns.clone());
+            let (ours, burns) = (backward(ours), backward(burns));
+            close("input", grad(&input, &ours), grad(&input, &burns));
+            close("scale", grad(&scale, &ours), grad(&scale, &burns));
+            close("shift", grad(&shift, &ours), grad(&shift, &burns));
+        }
+    }
+
+    #[test]
+    fn halving_and_its_gradient_agree_with_burn() {
+        for dims in [[2, 4, 16, 16], [1, 3, 2, 6], [3, 1, 10, 2]] {
+            let input = tensor(6, dims);
+            let (ours, burns) = (halve(input.clone()), module::max_pool2d(input.clone(), MaxPoolOptions::new([2, 2])));
+            close("output", ours.clone(), burns.clone());
+            let (ours, burns) = (backward(ours), backward(burns));
+            close("input", grad(&input, &ours), grad(&input, &burns));
+        }
+    }
+
+    #[test]
+    fn without_gradients_the_output_is_the_same() {
+        let (input, weight) = (tensor(1, [2, 4, 8, 8]), tensor(2, [4, 4, 3, 3]));
+        let tracked = conv3x3(input.clone(), weight.clone()).into_data();
+        assert_eq!(tracked, conv3x3(input.inner(), weight.inner()).into_data());
+    }
+
+    #[test]
+    fn what_needs_no_gradient_gets_none() {
+        let (input, weight) = (tensor(1, [1, 4, 8, 8]).inner().autodiff(), tensor(2, [4, 4, 3, 3]));
+        let gradients = backward(conv3x3(input.clone(), weight.clone()));
+        assert!(input.grad(&gradients).is_none());
+        assert!(weight.grad(&gradients).is_some());
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_no_bit() {
+        let step = || {
+            let (input, weight) = (tensor(1, [5, 12, 32, 32]), tensor(2, [12, 12, 3, 3]));
+            let features = conv3x3(input.clone(), weight.clone());
+            let features = group_norm_relu(features, tensor(3, [12]), tensor(4, [12]), 4, 1e-5);
+            let gradients = backward(halve(features));
+            (grad(&input, &gradients).into_data(), grad(&weight, &gradients).into_data())
+        };
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads can be made");
+            pool.install(step)
+        };
+        let one = with(1);
+        assert_eq!(one, with(2));
+        assert_eq!(one, with(7));
+    }
+}

@@ -1,0 +1,92 @@
+//! The networks a plan can name: compiled in, so that a coordinator sends numbers and never an architecture.
+
+use crate::layers::Features;
+use crate::parameters;
+use crate::unet::Unet;
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use wardround_plan::{Layout, ModelKind, ModelSection};
+
+/// One network of the registry.
+#[derive(Module, Debug)]
+pub(crate) enum Network {
+    Unet2d(Unet),
+}
+
+impl Network {
+    /// The network of a plan, before weights are loaded into it.
+    pub(crate) fn new(model: &ModelSection, device: &Device) -> Self {
+        match model.kind {
+            ModelKind::Unet2d => Self::Unet2d(Unet::new(model, device)),
+        }
+    }
+
+    /// Scores before softmax, `[images, classes, size, size]`, of `[images, channels, size, size]`.
+    pub(crate) fn forward(&self, images: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Unet2d(unet) => unet.forward(Features::new(images)).into_tensor(),
+        }
+    }
+}
+
+/// Names and shapes of the network's weights, in the order in which they lie in [`wardround_plan::Weights`].
+pub fn layout(model: &ModelSection) -> Layout {
+    let tensors = parameters::of(&Network::new(model, &Device::flex()));
+    let specs = tensors.into_iter().map(|parameter| parameter.spec).collect();
+    Layout::new(specs).expect("a network's fields have different names, and a checked plan bounds width and depth")
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn model() -> ModelSection {
+        ModelSection { kind: ModelKind::Unet2d, width: 4, depth: 2, classes: 2, channels: 1, input_px: 16 }
+    }
+
+    #[test]
+    fn the_layout_follows_the_fields_of_the_network() {
+        let layout = layout(&model());
+        let lines: Vec<String> = layout.tensors().iter().map(|t| format!("{} {:?}", t.name, t.shape)).collect();
+        let expected = [
+            "encoder.0.first.weight [4, 1, 3, 3]",
+            "encoder.0.first_norm.scale [4]",
+            "encoder.0.first_norm.shift [4]",
+            "encoder.0.second.weight [4, 4, 3, 3]",
+            "encoder.0.second_norm.scale [4]",
+            "encoder.0.second_norm.shift [4]",
+            "encoder.1.first.weight [8, 4, 3, 3]",
+            "encoder.1.first_norm.scale [8]",
+            "encoder.1.first_norm.shift [8]",
+            "encoder.1.second.weight [8, 8, 3, 3]",
+            "encoder.1.second_norm.scale [8]",
+            "encoder.1.second_norm.shift [8]",
+            "up.0.weight [8, 4, 2, 2]",
+            "up.0.bias [4]",
+            "decoder.0.first.weight [4, 8, 3, 3]",
+            "decoder.0.first_norm.scale [4]",
+            "decoder.0.first_norm.shift [4]",
+            "decoder.0.second.weight [4, 4, 3, 3]",
+            "decoder.0.second_norm.scale [4]",
+            "decoder.0.second_norm.shift [4]",
+            "head.weight [2, 4, 1, 1]",
+            "head.bias [2]",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn every_number_of_the_section_that_shapes_the_network_changes_the_digest() {
+        let digest = |model: ModelSection| layout(&model).digest();
+        let others = [
+            ModelSection { width: 8, ..model() },
+            ModelSection { depth: 3, ..model() },
+            ModelSection { classes: 3, ..model() },
+            ModelSection { channels: 3, ..model() },
+        ];
+        for other in others {
+            assert_ne!(digest(other.clone()), digest(model()), "{other:?}");
+        }
+        assert_eq!(digest(ModelSection { input_px: 32, ..model() }), digest(model()), "no weight depends on the size");
+    }
+}
