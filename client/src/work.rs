@@ -222,7 +222,7 @@ impl Desk {
         let digest = update.into_value().digest;
         let rejected = |error: &dyn std::fmt::Display| UploadFailure::Rejected(error.to_string());
         let size_bytes = self.spool.blobs().len(&digest).await.map_err(|error| rejected(&error))?;
-        let purpose = UploadPurpose::Update { study: id.study.clone(), round: id.round, attempt: id.attempt.get() };
+        let purpose = UploadPurpose::Update(id.clone());
         let request = UploadRequest { purpose, object: Announced { digest, size_bytes } };
         let mut pause = Pause::new();
         loop {

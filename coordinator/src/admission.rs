@@ -6,7 +6,7 @@ use tonic::async_trait;
 use wardround_plan::{Digest, SiteId};
 use wardround_proto::{CallRefusal, UploadPurpose, UploadRequest};
 use wardround_round::coordinator::Rejection;
-use wardround_round::{Attempt, RoundId, UpdateRef};
+use wardround_round::{RoundId, UpdateRef};
 use wardround_storage::Owner;
 
 use crate::transfer::{Admission, Admitted};
@@ -52,7 +52,7 @@ impl Admission for RoundAdmission {
             UploadPurpose::InitialModel if !peer.as_str().starts_with(ADMIN) => Err(CallRefusal::Forbidden),
             UploadPurpose::InitialModel if size_bytes > self.initial_model_bytes_max => Err(CallRefusal::TooLarge),
             UploadPurpose::InitialModel => Ok(Admitted { size_bytes }),
-            UploadPurpose::Update { .. } => {
+            UploadPurpose::Update(_) => {
                 let (site, id, update) = (site(peer)?, round_id(upload)?, UpdateRef { digest: upload.object.digest });
                 let asked = self.driver.ask(|answer| Request::Admit(site, id, update, size_bytes, answer)).await;
                 asked.ok_or(CallRefusal::Internal)?.map_err(|rejection| refusal(&rejection))?;
@@ -85,10 +85,7 @@ impl Admission for RoundAdmission {
 
 fn round_id(upload: &UploadRequest) -> Result<RoundId, CallRefusal> {
     match &upload.purpose {
-        UploadPurpose::Update { study, round, attempt } => {
-            let attempt = Attempt::new(*attempt).ok_or(CallRefusal::Malformed)?;
-            Ok(RoundId { study: study.clone(), round: *round, attempt })
-        }
+        UploadPurpose::Update(id) => Ok(id.clone()),
         UploadPurpose::InitialModel => Err(CallRefusal::Malformed),
     }
 }

@@ -12,23 +12,20 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
-use wardround_identity::{Accepted, Crl, PeerId, Serial, ServerTls};
+use wardround_identity::tls::{Accepted, HANDSHAKE_TIMEOUT, ServerTls};
+use wardround_identity::{Crl, PeerId, Serial};
 
-/// Longest time for a handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pause after the operating system refuses a connection, for example for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that passed the handshake and wait to be served.
 const QUEUE_MAX: usize = 64;
 
-/// A TLS stream of tokio's.
-type Tls = wardround_identity::TlsStream;
-
 /// A stream with a peer that has shown its certificate.
 pub struct PeerStream {
-    inner: Tls,
+    inner: Box<TlsStream<TcpStream>>,
     peer: PeerId,
     revoked: Pin<Box<WaitForCancellationFutureOwned>>,
     _open: Registered,
@@ -37,7 +34,7 @@ pub struct PeerStream {
 
 /// A stream with somebody who has no certificate yet.
 pub struct NewcomerStream {
-    inner: Tls,
+    inner: Box<TlsStream<TcpStream>>,
     _permit: OwnedSemaphorePermit,
 }
 

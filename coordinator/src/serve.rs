@@ -118,7 +118,6 @@ impl Coordinator {
         };
         let upkeep = Upkeep {
             authority,
-            authority_folder: config.authority.clone(),
             credentials_folder: config.credentials.clone(),
             tls,
             connections,

@@ -118,7 +118,7 @@ impl Sums {
     }
 
     async fn read(&self, blob: &Digest) -> Result<Reader, SumError> {
-        let stream = self.blobs.reader(blob, 0).await?;
+        let stream = self.blobs.reader(*blob, 0).await?;
         Ok(Box::pin(StreamReader::new(stream.map_err(io::Error::other))))
     }
 }

@@ -17,8 +17,6 @@ const EVERY: Duration = Duration::from_secs(1);
 pub struct Upkeep {
     /// Who is enrolled, and the revocation list.
     pub authority: Arc<Authority>,
-    /// Where the authority's files are.
-    pub authority_folder: PathBuf,
     /// Where this coordinator's key and certificate are.
     pub credentials_folder: PathBuf,
     /// The door.

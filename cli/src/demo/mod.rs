@@ -1,0 +1,124 @@
+//! `wardround demo`: a whole federation on this machine, made of the same commands and processes that hospitals use.
+//!
+//! Every party is an operating system process of its own with its own key. The demo only starts them, reads what they
+//! print, and cleans up: on success, on error and on Ctrl-C. Should the demo itself be killed, its children end with it.
+
+mod federation;
+mod process;
+mod progress;
+mod stage;
+
+use crate::args::{DemoArguments, Lead};
+use crate::exit::Failure;
+use crate::output::Output;
+use crate::{site, study};
+use federation::Federation;
+use progress::Progress;
+use serde::Serialize;
+use stage::Stage;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+use wardround_report::Comparison;
+
+pub use process::{DIE_WITH_PARENT, die_with_parent};
+
+/// What the demo ends with.
+#[derive(Debug, Serialize)]
+struct Summary {
+    comparison: Vec<Comparison>,
+    mean_alone: f64,
+    mean_federated: f64,
+    guarantee: &'static str,
+    first_round_after_ms: u64,
+    wall_s: f64,
+    model: PathBuf,
+    report: PathBuf,
+    site_reports: Vec<PathBuf>,
+    logs: PathBuf,
+}
+
+pub async fn run(arguments: DemoArguments, output: Output) -> Result<ExitCode, Failure> {
+    tokio::select! {
+        done = demo(arguments, output) => done.map(|()| ExitCode::SUCCESS),
+        // Dropping the demo kills its processes.
+        () = site::stopped() => Err(Failure::interrupted()),
+    }
+}
+
+async fn demo(arguments: DemoArguments, output: Output) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let stage = Stage::set(&arguments)?;
+    let progress = Progress::new(output);
+    progress.say(&format!("authority, coordinator and {} hospitals, each a process of its own", stage.sites.len()));
+    let mut federation = Federation::found(&stage).await?;
+    federation.start_sites(&stage).await?;
+    federation.submit(&stage).await?;
+    let first_round_after_ms = begun.elapsed().as_millis() as u64;
+    let federated = federation.train(&stage, &progress).await?;
+    let lead = federation.lead();
+    let model = federation.fetch_model(&stage).await?;
+    let mut record = study::record(&stage.plan.study.name, &lead).await?;
+    federation.stop().await;
+    progress.say("the same hospitals, each alone, with as many local steps");
+    let alone = federation::train_alone(&stage, &progress).await?;
+    record.comparison = compare(&federated, &alone);
+    let (report, _) = study::write_report(&record, &stage.out.join("report")).map_err(Failure::failed)?;
+    let site_reports = federation::write_site_reports(&stage, &alone).await?;
+    progress.finish();
+    let summary = Summary {
+        mean_alone: mean(record.comparison.iter().map(|row| row.alone)),
+        mean_federated: mean(record.comparison.iter().map(|row| row.federated)),
+        comparison: record.comparison,
+        guarantee: "none",
+        first_round_after_ms,
+        wall_s: begun.elapsed().as_secs_f64(),
+        model,
+        report,
+        site_reports,
+        logs: stage.logs(),
+    };
+    output.show(&summary, || in_words(&summary));
+    Ok(())
+}
+
+fn compare(federated: &[federation::Score], alone: &[federation::Score]) -> Vec<Comparison> {
+    let row = |score: &federation::Score| {
+        let alone = alone.iter().find(|other| other.site == score.site)?;
+        let (site, patients) = (score.site.to_string(), score.patients);
+        Some(Comparison { site, patients, alone: alone.dice, federated: score.dice })
+    };
+    federated.iter().filter_map(row).collect()
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len() as f64;
+    values.sum::<f64>() / count
+}
+
+fn in_words(summary: &Summary) -> String {
+    use std::fmt::Write;
+    let mut text = format!("\n{:<12} {:>9} {:>11} {:>10}\n", "site", "alone", "federated", "gain");
+    for row in &summary.comparison {
+        let gain = row.federated - row.alone;
+        let _ = writeln!(text, "{:<12} {:>9.3} {:>11.3} {gain:>+10.3}", row.site, row.alone, row.federated);
+    }
+    let gain = summary.mean_federated - summary.mean_alone;
+    let (alone, federated) = (summary.mean_alone, summary.mean_federated);
+    let _ = writeln!(text, "{:<12} {alone:>9.3} {federated:>11.3} {gain:>+10.3}", "mean");
+    let _ = writeln!(text, "Dice on each site's own validation patients. No privacy: this run carries no guarantee.\n");
+    let _ = writeln!(text, "model    {}", summary.model.display());
+    let _ = writeln!(text, "report   {}", summary.report.display());
+    for report in &summary.site_reports {
+        let _ = writeln!(text, "         {}", report.display());
+    }
+    let _ = writeln!(text, "logs     {}", summary.logs.display());
+    let _ = write!(text, "{:.0} s in all", summary.wall_s);
+    text
+}
+
+impl Federation {
+    fn lead(&self) -> Lead {
+        Lead { coordinator: self.address(), credentials: self.lead_credentials() }
+    }
+}
