@@ -103,7 +103,7 @@ async fn invite(
 ) -> Result<ExitCode, Failure> {
     let authority = open(folder).await?;
     let invitation = authority.invite(site, valid, approval, clock()).await.map_err(Failure::refused)?;
-    let ticket = format!("{site}/{}", invitation.code.reveal());
+    let ticket = format!("{site}/{}", invitation.code.reveal().as_str());
     let pin = invitation.ca_sha256;
     output.show(&json!({ "site": site, "code": ticket, "ca_sha256": pin }), || {
         format!(

@@ -14,7 +14,7 @@ use wardround_client::{
 };
 use wardround_identity::Credentials;
 use wardround_identity::tls::{ClientTls, Clock};
-use wardround_imaging::check;
+use wardround_imaging::{CheckReport, Counts, Finding, check};
 use wardround_plan::{Digest, Plan};
 
 /// Notices that may wait to be printed.
@@ -138,9 +138,21 @@ async fn check_site(
     output.show(&json!({ "usable": usable, "problems": problems, "data": data }), || {
         let problems: String = problems.iter().map(|problem| format!("problem: {problem}\n")).collect();
         let verdict = if usable { "this site can take part" } else { "this site cannot take part yet" };
-        format!("{problems}{data}\n{verdict}")
+        format!("{problems}{}\n{verdict}", data_in_words(&data))
     });
     if usable { Ok(ExitCode::SUCCESS) } else { Ok(crate::exit::Kind::Input.code()) }
+}
+
+fn data_in_words(data: &CheckReport) -> String {
+    let counts = |name: &str, counts: &Counts| format!("{name}: {} patients, {} images", counts.patients, counts.images);
+    let mut lines = vec![counts("train", &data.train), counts("validation", &data.validation)];
+    let table = |entries: Vec<String>| entries.join(", ");
+    lines.push(format!("sizes: {}", table(data.sizes.iter().map(|(size, count)| format!("{size} ({count})")).collect())));
+    lines.push(format!("channels: {:?}, bits: {:?}, values in masks: {:?}", data.channels, data.bits, data.mask_values));
+    lines.push(format!("{} errors, {} warnings, {} empty masks", data.errors, data.warnings, data.empty_masks));
+    let finding = |found: &Finding| format!("  {:?} {}: {}; {}", found.severity, found.place, found.what, found.remedy);
+    lines.extend(data.findings.iter().map(finding));
+    lines.join("\n")
 }
 
 async fn reach(config: &SiteConfig, credentials: &Credentials) -> Result<(), String> {

@@ -93,7 +93,7 @@ pub async fn dial(address: &Address, tls: ClientTls) -> Result<Channel, DialErro
 /// What a failed call or connection means: TLS alerts in plain words, otherwise the innermost cause.
 pub fn in_words(error: &(dyn Error + 'static)) -> String {
     alert_in_words(error).unwrap_or_else(|| {
-        let innermost = std::iter::successors(Some(error), |error| error.source()).last();
+        let innermost = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source()).last();
         innermost.map(ToString::to_string).unwrap_or_default()
     })
 }
