@@ -162,8 +162,14 @@ impl Driver {
                 let _ = answer.send(known);
             }
             Request::Roster(roster) => {
-                self.roster = roster.clone();
-                self.feed_all(&Input::Roster(roster)).await?;
+                let before = std::mem::replace(&mut self.roster, roster.clone());
+                self.feed_all(&Input::Roster(roster.clone())).await?;
+                // A site can dial in before the roster that names it has been read.
+                for site in self.attendance.sites() {
+                    if roster.contains(&site) && !before.contains(&site) {
+                        self.feed_all(&Input::Arrived(site)).await?;
+                    }
+                }
             }
         }
         Ok(())
