@@ -104,3 +104,26 @@ impl SiteConfig {
         Ok(config)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_is_good_and_allows_nothing() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/site.toml");
+        let config = SiteConfig::load(&path).expect("good");
+        assert!(config.policy.plans.is_empty() && !config.policy.allow_without_privacy);
+        assert!(config.data.folder.ends_with("configs/scans"), "paths are relative to the file");
+    }
+
+    #[test]
+    fn a_mistyped_permission_is_an_error_and_not_a_silent_no() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("site.toml");
+        let text = "coordinator = \"https://x\"\ncredentials = \"c\"\nstate = \"s\"\n[data]\nfolder = \"d\"\n[policy]\nmin_cohrt = 3\n";
+        std::fs::write(&path, text).expect("written");
+        let error = SiteConfig::load(&path).expect_err("unknown key").to_string();
+        assert!(error.contains("line 7") && error.contains("did you mean `min_cohort`?"), "{error}");
+    }
+}

@@ -88,3 +88,15 @@ impl CoordinatorConfig {
         Ok(config)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_is_good_and_shows_the_defaults() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/coordinator.toml");
+        let config = CoordinatorConfig::load(&path).expect("good");
+        assert_eq!(format!("{:?}", config.limits), format!("{:?}", Limits::default()));
+    }
+}

@@ -1,3 +1,30 @@
 //! What people read of a study: self-contained pages with curves, and the same as JSON.
 //!
-//! Pure: records in, text out. A page loads nothing: style, curves and pictures are inside it.
+//! Pure: records in, text out. A page loads nothing: style, curves and pictures are inside it, there is no script,
+//! and a content security policy forbids the browser to fetch anything even if some text tried to make it.
+//!
+//! - [`study_page`]: for the study lead; numbers of all sites, no pictures.
+//! - [`site_page`]: for the hospital; with pictures of its own patients, so it stays there.
+//! - [`to_json`]: the same records for programs.
+//! - [`chart`]: line charts, on a page or as a file for a paper.
+
+pub mod chart;
+mod comparison;
+mod figures;
+mod json;
+mod numbers;
+mod page;
+mod pictures;
+mod records;
+mod rounds;
+#[cfg(test)]
+mod samples;
+mod scores;
+mod site;
+mod study;
+mod text;
+
+pub use json::to_json;
+pub use records::{Comparison, Picture, Promise, RoundRecord, RoundScore, SiteRecord, SiteScore, StudyRecord};
+pub use site::site_page;
+pub use study::study_page;

@@ -1,0 +1,82 @@
+//! What every page has: its style, its head, and the stamp that says what the study promises.
+
+use crate::numbers::NONE;
+use crate::records::Promise;
+use crate::text::visible;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// Nothing may be fetched, run or framed; only the style and the pictures inside the page count.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+const STYLE: &str = include_str!("page.css");
+
+/// The head of a page: what it is about and in which state.
+pub(crate) struct Masthead<'a> {
+    /// Which page this is.
+    pub(crate) kind: &'a str,
+    /// The largest line.
+    pub(crate) title: &'a str,
+    /// In words.
+    pub(crate) state: &'a str,
+    /// SHA-256 of the plan, hex.
+    pub(crate) plan_sha256: &'a str,
+    /// What the study promises.
+    pub(crate) promise: Promise,
+    /// Further facts with their names.
+    pub(crate) facts: Vec<(&'static str, String)>,
+}
+
+/// A whole page.
+pub(crate) fn page(head: &Masthead, body: Markup) -> String {
+    let title = format!("{} · {}", visible(head.title), head.kind);
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { main { (masthead(head)) (body) footer { "Wardround · made from recorded numbers only" } } }
+        }
+    }
+    .into_string()
+}
+
+/// A part of the page under its own heading.
+pub(crate) fn section(heading: &str, content: Markup) -> Markup {
+    html! { section { h2 { (heading) } (content) } }
+}
+
+fn masthead(head: &Masthead) -> Markup {
+    html! {
+        header {
+            p.kind { "Wardround · " (head.kind) }
+            h1 { (visible(head.title)) }
+            dl.facts {
+                div { dt { "State" } dd { (visible(head.state)) } }
+                @for (name, fact) in &head.facts { div { dt { (name) } dd { (fact) } } }
+                div.digest { dt { "Plan, SHA-256" } dd { code { (digest(head.plan_sha256)) } } }
+            }
+            (stamp(head.promise))
+        }
+    }
+}
+
+/// A digest in full, or a dash where none is known.
+pub(crate) fn digest(sha256: &str) -> String {
+    if sha256.is_empty() { NONE.into() } else { visible(sha256) }
+}
+
+fn stamp(promise: Promise) -> Markup {
+    let (word, meaning) = match promise {
+        Promise::NoGuarantee => (
+            "no guarantee",
+            "No noise was added to what left the sites, so nothing limits what the model or these numbers may reveal \
+             about a single patient.",
+        ),
+    };
+    html! { div.stamp role="note" aria-label="Privacy" { strong { (word) } p { (meaning) } } }
+}
