@@ -56,7 +56,7 @@ pub(crate) fn table(rows: &[Comparison]) -> Markup {
                     th scope="col" { (swatch("alone")) "Alone" }
                     th scope="col" { (swatch("federated")) "Federated" }
                     th scope="col" { "Difference" }
-                    th.bar scope="col" { span { "0" } span { "Dice" } span { "1" } }
+                    th.bar scope="col" { div.scale { span { "0" } span { "Dice" } span { "1" } } }
                 }
             }
             tbody { @for row in rows { (site(row)) } }

@@ -22,7 +22,7 @@ pub fn site_page(site: &SiteRecord) -> String {
     let body = html! {
         p.stays role="note" {
             strong { "This page stays at the hospital." }
-            " It shows scores and images of its own patients and is sent to nobody."
+            " It shows images of its own patients, and Wardround sends it to nobody."
         }
         (figures(&key_figures(site)))
         (section("Dice by round", chart(site)))

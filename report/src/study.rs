@@ -82,7 +82,7 @@ fn lines(study: &StudyRecord, metric: &str) -> Vec<Series> {
 
 fn compared(study: &StudyRecord) -> Markup {
     if study.comparison.is_empty() {
-        return html! { p.note { "Not measured: no model was trained at the sites alone." } };
+        return html! { p.note { "Not measured: no score of a model that a site trained alone is recorded." } };
     }
     html! {
         (comparison::table(&study.comparison))

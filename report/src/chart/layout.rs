@@ -15,7 +15,7 @@ pub(super) const LEAD: f64 = 16.0;
 /// Below the plot: the x ticks and the name of the x axis.
 const FOOT: f64 = 40.0;
 /// Above the plot: the name of the y axis.
-const HEAD: f64 = 26.0;
+const HEAD: f64 = 34.0;
 
 /// The shapes a chart comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Format {
     fn label_room(self) -> f64 {
         match self {
             Self::Wide | Self::Paper => 150.0,
-            Self::Narrow => 76.0,
+            Self::Narrow => 96.0,
         }
     }
 

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use std::cmp::Reverse;
 
 /// Markers of one line at most; a longer line marks every second, third ... point.
-const MARKERS_MAX: usize = 30;
+const MARKERS_MAX: usize = 20;
 
 /// All lines, levels lowest and means on top, then the labels.
 pub(super) fn draw(layout: &Layout, ink: Ink) -> Markup {
@@ -63,7 +63,7 @@ fn marked(series: &Series) -> Vec<Point> {
     let is_marked = |index: usize| {
         let is_gap = |neighbour: Option<usize>| neighbour.and_then(|at| points.get(at)).is_none_or(Option::is_none);
         let is_alone = is_gap(index.checked_sub(1)) && is_gap(index.checked_add(1));
-        index % every == 0 || index + 1 == points.len() || is_alone
+        index.is_multiple_of(every) || index + 1 == points.len() || is_alone
     };
     let chosen = points.iter().enumerate().filter(|(index, _)| is_marked(*index));
     chosen.filter_map(|(_, point)| *point).collect()
@@ -87,14 +87,15 @@ fn end_labels(layout: &Layout, ink: Ink) -> Markup {
     }
 }
 
+/// Dotted from the last point to the frame, so that it is not taken for data, and from there to the label.
 fn lead(layout: &Layout, series: &Series, end: Point, y: f64, ink: Ink) -> Markup {
     let (from_x, from_y) = place(layout, end);
     let start = if series.role() == Role::Level { layout.right } else { (from_x + 6.0).min(layout.right) };
     let (bend, stop) = (layout.right - 1.0, layout.right + LEAD - 4.0);
-    let start = start.min(bend);
+    let (colour, along) = (ink.line(series.role()), format!("M{:.1} {from_y:.1}H{bend:.1}", start.min(bend)));
     html! {
-        path d=(format!("M{start:.1} {from_y:.1}L{bend:.1} {from_y:.1}L{stop:.1} {y:.1}")) fill="none"
-            stroke=(ink.line(series.role())) stroke-width="0.9" stroke-dasharray="1 2" {}
+        path d=(along) stroke=(colour) stroke-width="0.9" stroke-dasharray="1 2" {}
+        path d=(format!("M{bend:.1} {from_y:.1}L{stop:.1} {y:.1}")) stroke=(colour) stroke-width="1" {}
     }
 }
 
