@@ -170,7 +170,7 @@ fn bend(mut plane: ArrayViewMut2<'_, f32>, gamma: f32) {
     let before = Moments::of(plane.iter().copied());
     let low = plane.iter().copied().fold(f32::INFINITY, f32::min);
     let high = plane.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    if !(high > low) {
+    if high <= low {
         return;
     }
     plane.mapv_inplace(|value| ((value - low) / (high - low)).powf(gamma));

@@ -270,6 +270,15 @@ mod tests {
     }
 
     #[test]
+    fn one_row_beyond_the_limit_is_too_many() {
+        let rows =
+            |count: usize| -> String { (0..count).map(|index| format!("{index}.png,p{index},train\n")).collect() };
+        let header = "file,patient,split\n";
+        assert_eq!(faults(&format!("{header}last.png,q,val\n{}", rows(ROWS_MAX - 1))), []);
+        assert_eq!(faults(&format!("{header}last.png,q,val\n{}", rows(ROWS_MAX))), [Fault::TooManyRows]);
+    }
+
+    #[test]
     fn the_mask_of_a_jpeg_is_a_png() {
         let mask = |text| FileName::new(text).expect("good").mask().0;
         assert_eq!(mask("a.jpg"), "a.png");

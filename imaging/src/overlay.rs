@@ -11,11 +11,13 @@ use std::io::Cursor;
 const TRUTH: Rgb<u8> = Rgb([40, 220, 90]);
 /// Magenta: the outline of the network. Both are told apart by people who see no red or no green.
 const PREDICTION: Rgb<u8> = Rgb([230, 60, 230]);
+/// White: where both run.
+const AGREED: Rgb<u8> = Rgb([255; 3]);
 /// Images with a shorter longest side are shown at double size.
 const SMALL_PX: usize = 400;
 
-/// `case` in grey as PNG, the true outline green and that of `prediction` magenta, at double size if small. A
-/// prediction of another size is left out. An image without pixels gives a PNG of one black pixel.
+/// `case` in grey as PNG, the true outline green, that of `prediction` magenta, white where both run; at double size if
+/// small. A prediction of another size is left out. An image without pixels gives a PNG of one black pixel.
 pub fn overlay(case: &Case, prediction: &Array2<u8>) -> Vec<u8> {
     let (height, width) = case.mask.dim();
     let zoom = if height.max(width) < SMALL_PX { 2 } else { 1 };
@@ -67,7 +69,7 @@ fn draw(picture: &mut RgbImage, mask: &Array2<u8>, zoom: usize, colour: Rgb<u8>)
         let left = before(x).map_or(0, |left| class(y, left));
         let above = before(y).map_or(0, |above| class(above, x));
         if here != 0 && [left, above, class(y, x + 1), class(y + 1, x)].iter().any(|other| *other != here) {
-            *pixel = colour;
+            *pixel = if *pixel == TRUTH { AGREED } else { colour };
         }
     }
 }
@@ -96,6 +98,12 @@ mod tests {
             let Rgb([r, g, b]) = *picture.get_pixel(x, y);
             assert!(r == g && g == b, "{x} {y}");
         }
+    }
+
+    #[test]
+    fn a_perfect_prediction_is_outlined_in_white() {
+        let case = Case { pixels: Array3::zeros((1, 30, 40)), mask: square(5, 15) };
+        assert_eq!(*picture(&case, &square(5, 15)).get_pixel(10, 14), AGREED);
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(crate) struct Build {
 /// One person; her slices share it.
 #[derive(Debug)]
 pub(crate) struct Anatomy {
+    chest: Chest,
     organs: Vec<Organ>,
     cavity: Outline,
     wall: f32,
@@ -46,18 +47,25 @@ struct Organ {
     at_apex: f32,
 }
 
+/// Skin, fat, muscle, ribs, and the hollow within.
+#[derive(Debug)]
+struct Chest {
+    wall: Vec<Organ>,
+    hollow: Outline,
+}
+
 impl Anatomy {
     pub(crate) fn draw(build: &Build, stream: &mut Stream) -> Self {
-        let heart = Point { x: within(stream, -0.12..0.3), y: within(stream, -0.3..0.12) };
+        let heart = Point { x: within(stream, -0.22..0.3), y: within(stream, -0.26..0.16) };
         let radius = within(stream, build.cavity.clone());
         let wall = within(stream, build.wall.clone());
-        let blood = Tissue { level: within(stream, 0.6..0.82), cloud: 0.07, grain: 0.05, vessels: 0.0 };
-        let muscle = Tissue { level: within(stream, 0.18..0.32), cloud: 0.05, grain: 0.04, vessels: 0.0 };
+        let blood = Tissue { level: within(stream, 0.48..0.84), cloud: 0.07, grain: 0.05, vessels: 0.0 };
+        let muscle = Tissue { level: within(stream, 0.16..0.38), cloud: 0.05, grain: 0.04, vessels: 0.0 };
         let fat = Tissue { level: within(stream, 0.5..0.75), cloud: 0.3, grain: 0.1, vessels: 0.0 };
-        let cavity = ellipse(heart, radius, 0.9..1.12, 0.05, stream);
-        let organs = organs(build, heart, radius + wall, blood, stream);
+        let cavity = ellipse(heart, radius, 0.82..1.2, 0.08, stream);
         Self {
-            organs,
+            chest: Chest::draw(build, stream),
+            organs: organs(heart, radius + wall, blood, stream),
             wall,
             right_ventricle: right_ventricle(heart, radius + wall, blood, stream),
             papillary: papillary(heart, radius, stream),
@@ -76,19 +84,24 @@ impl Anatomy {
         let cavity = self.cavity.scaled(taper).moved(drift);
         // Towards the apex the cavity narrows faster than the muscle round it thins.
         let muscle = cavity.offset(self.wall * (0.7 + 0.3 * taper));
-        let mut layers: Vec<Layer> = self.organs.iter().flat_map(|organ| organ.layers(level)).collect();
-        layers.push(Layer::new(muscle.offset(0.05), self.pericardium));
-        layers.extend(self.right_ventricle.layers(level));
-        layers.push(Layer::new(muscle, self.muscle));
-        layers.push(Layer::new(cavity.clone(), self.blood));
+        let mut organs: Vec<Layer> = self.organs.iter().filter_map(|organ| organ.layer(level)).collect();
+        organs.push(Layer::new(muscle.offset(0.05), self.pericardium));
+        organs.extend(self.right_ventricle.layer(level));
+        let mut heart = vec![Layer::new(muscle, self.muscle), Layer::new(cavity.clone(), self.blood)];
         let papillary = self.papillary.iter().map(|spot| spot.scaled(taper).moved(drift));
-        layers.extend(papillary.map(|spot| Layer::new(spot, self.muscle)));
-        Section { layers, target: cavity }
+        heart.extend(papillary.map(|spot| Layer::new(spot, self.muscle)));
+        Section {
+            wall: self.chest.wall.iter().filter_map(|organ| organ.layer(level)).collect(),
+            hollow: self.chest.hollow.clone(),
+            organs,
+            heart,
+            target: cavity,
+        }
     }
 }
 
 impl Organ {
-    fn layers(&self, level: f32) -> Option<Layer> {
+    fn layer(&self, level: f32) -> Option<Layer> {
         let size = 1.0 + (self.at_apex - 1.0) * level;
         let drift = Point { x: self.drift.x * level, y: self.drift.y * level };
         (size > 0.0).then(|| Layer::new(self.outline.scaled(size).moved(drift), self.tissue))
@@ -99,31 +112,30 @@ impl Organ {
     }
 }
 
-/// All but the heart, from the skin inwards; what comes later covers what came before.
-fn organs(build: &Build, heart: Point, heart_radius: f32, blood: Tissue, stream: &mut Stream) -> Vec<Organ> {
-    let mut organs = chest(build, stream);
-    organs.extend(lungs(heart, stream));
+impl Chest {
+    fn draw(build: &Build, stream: &mut Stream) -> Self {
+        let centre = Point { x: within(stream, -0.06..0.06), y: within(stream, -0.02..0.1) };
+        let radii = Point { x: within(stream, 0.84..1.0), y: within(stream, 0.68..0.86) };
+        let skin = Outline::draw(centre, radii, within(stream, -0.25..0.25), 0.03, stream);
+        let fat = within(stream, build.fat.clone());
+        let ribs = skin.offset(-fat - within(stream, 0.05..0.09));
+        let tissue = |level, cloud, grain, vessels| Tissue { level, cloud, grain, vessels };
+        let wall = vec![
+            Organ::fixed(skin.clone(), tissue(within(stream, 0.7..0.95), 0.1, 0.06, 0.0)),
+            Organ::fixed(skin.offset(-fat), tissue(0.3, 0.2, 0.14, 0.3)),
+            Organ::fixed(ribs.clone(), tissue(within(stream, 0.3..0.5), 0.3, 0.08, 0.0)),
+        ];
+        Self { wall, hollow: ribs }
+    }
+}
+
+/// All but the heart; what comes later covers what came before.
+fn organs(heart: Point, heart_radius: f32, blood: Tissue, stream: &mut Stream) -> Vec<Organ> {
+    let mut organs = lungs(heart, stream);
     organs.extend(belly(stream));
     organs.extend(spine(blood, stream));
     organs.extend(bowel(heart, heart_radius, blood, stream));
     organs
-}
-
-/// Skin, fat, muscle and the hollow within.
-fn chest(build: &Build, stream: &mut Stream) -> Vec<Organ> {
-    let centre = Point { x: within(stream, -0.06..0.06), y: within(stream, -0.02..0.1) };
-    let radii = Point { x: within(stream, 0.84..1.0), y: within(stream, 0.68..0.86) };
-    let skin = Outline::draw(centre, radii, within(stream, -0.25..0.25), 0.03, stream);
-    let fat = within(stream, build.fat.clone());
-    let ribs = fat + within(stream, 0.05..0.09);
-    vec![
-        Organ::fixed(skin.clone(), Tissue { level: within(stream, 0.7..0.95), cloud: 0.1, grain: 0.06, vessels: 0.0 }),
-        Organ::fixed(skin.offset(-fat), Tissue { level: 0.3, cloud: 0.2, grain: 0.14, vessels: 0.3 }),
-        Organ::fixed(
-            skin.offset(-ribs),
-            Tissue { level: within(stream, 0.3..0.5), cloud: 0.3, grain: 0.08, vessels: 0.0 },
-        ),
-    ]
 }
 
 fn lungs(heart: Point, stream: &mut Stream) -> Vec<Organ> {
@@ -185,27 +197,33 @@ fn spine(blood: Tissue, stream: &mut Stream) -> Vec<Organ> {
     ]
 }
 
-/// A loop of bowel somewhere below the heart: fluid as bright as blood in a dark wall.
+/// Loops of bowel below the heart: fluid as bright as blood in a dark wall, of the target's size. Only their place, and
+/// what is beside them, tells them from it.
 fn bowel(heart: Point, heart_radius: f32, blood: Tissue, stream: &mut Stream) -> Vec<Organ> {
-    let radius = within(stream, 0.07..0.15);
-    let angle = within(stream, 0.15 * PI..0.85 * PI);
-    let distance = heart_radius + radius + within(stream, 0.1..0.3);
+    let loops = stream.random_range(1..=3);
+    (0..loops).flat_map(|_| bowel_loop(heart, heart_radius, blood, stream)).collect()
+}
+
+fn bowel_loop(heart: Point, heart_radius: f32, blood: Tissue, stream: &mut Stream) -> Vec<Organ> {
+    let radius = heart_radius * within(stream, 0.35..0.85);
+    let angle = within(stream, 0.1 * PI..0.9 * PI);
+    let distance = heart_radius + radius + within(stream, 0.08..0.3);
     let centre = Point { x: heart.x + distance * angle.cos(), y: heart.y + distance * angle.sin() };
-    let fluid = ellipse(centre, radius, 0.75..1.35, 0.07, stream);
+    let fluid = ellipse(centre, radius, 0.7..1.4, 0.08, stream);
     let drift = Point { x: within(stream, -0.1..0.1), y: within(stream, -0.05..0.05) };
     let at_apex = within(stream, 0.7..1.3);
-    let thick = within(stream, 0.02..0.05);
-    let wall = Tissue { level: within(stream, 0.2..0.35), cloud: 0.04, grain: 0.04, vessels: 0.0 };
-    let fluid_tissue = Tissue { level: blood.level * within(stream, 0.8..1.15), ..blood };
+    let thick = within(stream, 0.02..0.1);
+    let wall = Tissue { level: within(stream, 0.16..0.38), cloud: 0.05, grain: 0.04, vessels: 0.0 };
+    let content = Tissue { level: blood.level * within(stream, 0.8..1.15), ..blood };
     vec![
         Organ { outline: fluid.offset(thick), tissue: wall, drift, at_apex },
-        Organ { outline: fluid, tissue: fluid_tissue, drift, at_apex },
+        Organ { outline: fluid, tissue: content, drift, at_apex },
     ]
 }
 
 /// Half hidden by the muscle ring that is painted over it: a crescent, which is gone at the apex.
 fn right_ventricle(heart: Point, heart_radius: f32, blood: Tissue, stream: &mut Stream) -> Organ {
-    let angle = PI + within(stream, -0.7..0.9);
+    let angle = PI + within(stream, -1.0..1.2);
     let distance = heart_radius * within(stream, 0.75..1.0);
     let centre = Point { x: heart.x + distance * angle.cos(), y: heart.y + distance * angle.sin() };
     let radii = Point { x: heart_radius * within(stream, 0.65..0.95), y: heart_radius * within(stream, 0.85..1.2) };
@@ -222,9 +240,9 @@ fn papillary(heart: Point, radius: f32, stream: &mut Stream) -> Vec<Outline> {
     let first = within(stream, 0.0..TAU);
     [first, first + within(stream, 1.5..2.6)]
         .map(|angle| {
-            let distance = radius * within(stream, 0.5..0.65);
+            let distance = radius * within(stream, 0.5..0.85);
             let centre = Point { x: heart.x + distance * angle.cos(), y: heart.y + distance * angle.sin() };
-            ellipse(centre, radius * within(stream, 0.1..0.2), 0.8..1.25, 0.1, stream)
+            ellipse(centre, radius * within(stream, 0.12..0.28), 0.7..1.4, 0.12, stream)
         })
         .into()
 }

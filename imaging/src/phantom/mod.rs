@@ -248,7 +248,7 @@ mod tests {
             assert_eq!(report.mask_values, [0, 255]);
         }
         let patients: Vec<_> = sites.iter().map(|site| site.train_patients).collect();
-        assert_eq!(patients, [8, 5, 10, 4]);
+        assert_eq!(patients, [6, 4, 3, 7]);
     }
 
     /// Dice of the best pair of thresholds for each single image: what brightness alone could reach at most.

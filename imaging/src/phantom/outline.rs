@@ -62,7 +62,7 @@ impl Outline {
         let (dx, dy) = (point.x - self.centre.x, point.y - self.centre.y);
         let u = (self.cosine * dx + self.sine * dy) / self.radii.x;
         let v = (self.cosine * dy - self.sine * dx) / self.radii.y;
-        let radius = u.hypot(v);
+        let radius = (u * u + v * v).sqrt();
         let scale = self.radii.x.min(self.radii.y);
         // Far from the border the direction does not matter, and it is the costly part.
         if !(1.0 - WOBBLE_MAX..=1.0 + WOBBLE_MAX).contains(&radius) {

@@ -94,7 +94,8 @@ impl Scanner {
             return 0;
         }
         // Magnitude of a complex signal with noise in both parts: noise in the dark is never negative (Rice).
-        let received = (signal + self.noise * real).hypot(self.noise * imaginary);
+        let (real, imaginary) = (signal + self.noise * real, self.noise * imaginary);
+        let received = (real * real + imaginary * imaginary).sqrt();
         let shown = self.offset + self.gain * received.powf(self.gamma);
         let shown = if self.inverted { 1.0 - shown } else { shown };
         (shown * 255.0).round() as u8
@@ -113,7 +114,7 @@ impl Scanner {
 
 fn typical(kind: usize) -> Scanner {
     let build = |cavity, wall, fat| Build { cavity, wall, fat };
-    let common = build(0.14..0.22, 0.06..0.1, 0.05..0.14);
+    let common = build(0.13..0.23, 0.04..0.1, 0.05..0.14);
     match kind {
         0 => Scanner {
             gain: 0.75,
@@ -135,7 +136,7 @@ fn typical(kind: usize) -> Scanner {
             blur_px: 0.7,
             shutter: Some(0.94),
             zoom: 0.9,
-            build: build(0.17..0.26, 0.05..0.08, 0.04..0.1),
+            build: build(0.17..0.27, 0.04..0.08, 0.04..0.1),
         },
         2 => Scanner {
             gain: 0.8,
@@ -146,7 +147,7 @@ fn typical(kind: usize) -> Scanner {
             blur_px: 0.6,
             shutter: None,
             zoom: 1.05,
-            build: build(0.12..0.18, 0.09..0.14, 0.08..0.18),
+            build: build(0.12..0.2, 0.05..0.12, 0.07..0.16),
         },
         _ => Scanner {
             gain: 0.6,
@@ -157,7 +158,7 @@ fn typical(kind: usize) -> Scanner {
             blur_px: 1.0,
             shutter: Some(0.86),
             zoom: 1.1,
-            build: build(0.13..0.2, 0.06..0.1, 0.05..0.12),
+            build: build(0.12..0.21, 0.05..0.1, 0.05..0.12),
         },
     }
 }

@@ -8,8 +8,8 @@ const SOFT: f32 = 0.022;
 /// Lattice points of a cloud and of grain from one side of the image to the middle.
 const CLOUD_SCALE: f32 = 5.0;
 const GRAIN_SCALE: f32 = 26.0;
-/// Noise above this is a vessel, seen from its end as a bright dot.
-const VESSEL_FROM: f32 = 0.45;
+/// Half the width of a vessel, in noise: vessels run where the noise changes its sign.
+const VESSEL: f32 = 0.14;
 
 /// How a tissue looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,10 +31,17 @@ pub(crate) struct Layer {
     tissue: Tissue,
 }
 
-/// All organs of a slice, the deepest first.
+/// All organs of a slice, what lies on top last.
 #[derive(Debug)]
 pub(crate) struct Section {
-    pub(crate) layers: Vec<Layer>,
+    /// Skin to ribs.
+    pub(crate) wall: Vec<Layer>,
+    /// The border that organs do not cross.
+    pub(crate) hollow: Outline,
+    /// Within that border.
+    pub(crate) organs: Vec<Layer>,
+    /// The left ventricle, which always fits.
+    pub(crate) heart: Vec<Layer>,
     /// The border of what shall be found.
     pub(crate) target: Outline,
 }
@@ -43,28 +50,61 @@ impl Layer {
     pub(crate) fn new(outline: Outline, tissue: Tissue) -> Self {
         Self { outline, tissue }
     }
+
+    /// The signal with this organ over `under`.
+    fn paint(&self, under: f32, spot: &Spot) -> f32 {
+        let cover = cover(&self.outline, spot.point);
+        if cover == 0.0 {
+            return under;
+        }
+        let Tissue { level, cloud, grain, vessels } = self.tissue;
+        let here = level * (1.0 + 2.0 * cloud * spot.cloud + grain * spot.grain) + vessels * spot.vessel;
+        under + cover * (here - under)
+    }
 }
 
 impl Section {
     /// Signal at `point`.
     pub(crate) fn signal(&self, point: Point, texture: &Texture) -> f32 {
-        let cloud = texture.cloud(point.x * CLOUD_SCALE, point.y * CLOUD_SCALE);
-        let grain = texture.grain(point.x * GRAIN_SCALE, point.y * GRAIN_SCALE + 0.5);
-        let vessel = ((texture.grain(point.y * 13.0 + 31.0, point.x * 13.0) - VESSEL_FROM) * 4.0).clamp(0.0, 1.0);
-        self.layers.iter().fold(0.0, |signal, layer| {
-            let cover = (layer.outline.depth(point) / SOFT + 0.5).clamp(0.0, 1.0);
-            if cover == 0.0 {
-                return signal;
-            }
-            let tissue = &layer.tissue;
-            let here =
-                tissue.level * (1.0 + 2.0 * tissue.cloud * cloud + tissue.grain * grain) + tissue.vessels * vessel;
-            signal + cover * (here - signal)
-        })
+        let spot = Spot::new(point, texture);
+        let paint =
+            |under: f32, layers: &[Layer]| layers.iter().fold(under, |signal, layer| layer.paint(signal, &spot));
+        let wall = paint(0.0, &self.wall);
+        let hollow = cover(&self.hollow, point);
+        let inside = if hollow > 0.0 { paint(wall, &self.organs) } else { wall };
+        paint(wall + hollow * (inside - wall), &self.heart)
     }
 
     /// True inside the target.
     pub(crate) fn is_target(&self, point: Point) -> bool {
         self.target.depth(point) > 0.0
     }
+}
+
+/// The texture at one place, the same for all organs there.
+struct Spot {
+    point: Point,
+    cloud: f32,
+    grain: f32,
+    vessel: f32,
+}
+
+impl Spot {
+    fn new(point: Point, texture: &Texture) -> Self {
+        let Point { x, y } = point;
+        // Turned, so that vessels do not follow the lattice.
+        let (u, v) = (8.0 * x + 6.0 * y + 31.0, 8.0 * y - 6.0 * x);
+        let ridge = (1.0 - texture.grain(u, v).abs() / VESSEL).max(0.0);
+        Self {
+            point,
+            cloud: texture.cloud(x * CLOUD_SCALE, y * CLOUD_SCALE),
+            grain: texture.grain(x * GRAIN_SCALE, y * GRAIN_SCALE + 0.5),
+            vessel: ridge * (0.2 + texture.grain(0.6 * u + 7.0, 0.6 * v)).clamp(0.0, 1.0),
+        }
+    }
+}
+
+/// Share of a place that lies inside a soft border.
+fn cover(outline: &Outline, point: Point) -> f32 {
+    (outline.depth(point) / SOFT + 0.5).clamp(0.0, 1.0)
 }
