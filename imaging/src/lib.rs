@@ -1,5 +1,34 @@
-//! Scans to tensors.
+//! Scans to tensors: a site's folder is read, checked, brought into the form a network sees, and changed at random
+//! for training. Where no scans are, phantoms are made.
+//!
+//! Everything here stays at the site. Names of files and patients end in this crate: [`Case`] and [`Patient`] have
+//! none, and an [`ImagingError`] has a [`redacted`](ImagingError::redacted) text for logs.
 
+mod augment;
 mod cases;
+mod check;
+mod error;
+mod manifest;
+mod mask_coding;
+mod normalise;
+mod overlay;
+mod phantom;
+mod preparation;
+mod report;
+mod resample;
+#[cfg(test)]
+mod samples;
+mod scan;
+mod site_folder;
 
+pub use augment::augment;
 pub use cases::{Case, Example, Patient, SiteImages};
+pub use check::check;
+pub use error::{DECODED_BYTES_MAX, Fault, ImagingError, Place, ROWS_MAX, SIDE_PX_MAX, Size};
+pub use manifest::{PatientGrouping, Split};
+pub use mask_coding::MaskCoding;
+pub use overlay::overlay;
+pub use phantom::{SynthPlan, SynthSite, SynthTask, synth};
+pub use preparation::Preparation;
+pub use report::{CheckReport, Counts, FINDINGS_MAX, Finding, IntensityRange, Severity};
+pub use site_folder::SiteFolder;

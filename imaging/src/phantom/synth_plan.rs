@@ -1,0 +1,112 @@
+//! What phantoms are asked for.
+
+use serde::Serialize;
+use std::ops::RangeInclusive;
+
+/// Most sites, patients of one site, slices of one patient, and pixels a side.
+const SITES_MAX: u32 = 10_000;
+const PATIENTS_MAX: u32 = 1000;
+const SLICES_MAX: u32 = 100;
+const SIZE_PX: RangeInclusive<u32> = 32..=1024;
+
+/// Where in the range of patients each site lies, by its number: hospitals are unequal.
+const SHARES: [f32; 4] = [0.67, 0.17, 1.0, 0.0];
+
+/// A request for phantoms. [`SynthPlan::default`] gives four small hospitals.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SynthPlan {
+    /// Site folders, 1 to 10,000.
+    pub sites: u32,
+    /// What their masks show.
+    pub task: SynthTask,
+    /// The same seed gives the same bytes.
+    pub seed: u64,
+    /// Fewest and most patients to train on at one site; sites spread over the range.
+    pub train_patients: RangeInclusive<u32>,
+    /// Fewest and most patients to measure on at one site.
+    pub validation_patients: RangeInclusive<u32>,
+    /// Images of one patient.
+    pub slices_per_patient: u32,
+    /// Side of the square images.
+    pub size_px: u32,
+}
+
+/// What phantoms are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SynthTask {
+    /// Segmentation: the cavity of the left ventricle, class 1.
+    Segmentation,
+}
+
+impl Default for SynthPlan {
+    fn default() -> Self {
+        Self {
+            sites: 4,
+            task: SynthTask::Segmentation,
+            seed: 1,
+            train_patients: 4..=10,
+            validation_patients: 4..=6,
+            slices_per_patient: 6,
+            size_px: 128,
+        }
+    }
+}
+
+impl SynthPlan {
+    /// Whether every number is within its limits.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        let patients = |range: &RangeInclusive<u32>| {
+            *range.start() >= 1 && range.start() <= range.end() && *range.end() <= PATIENTS_MAX
+        };
+        let rules = [
+            ((1..=SITES_MAX).contains(&self.sites), "sites must be 1 to 10000"),
+            (patients(&self.train_patients), "training patients must be a range within 1 to 1000"),
+            (patients(&self.validation_patients), "validation patients must be a range within 1 to 1000"),
+            ((1..=SLICES_MAX).contains(&self.slices_per_patient), "slices must be 1 to 100"),
+            (SIZE_PX.contains(&self.size_px), "the side must be 32 to 1024 pixels"),
+        ];
+        rules.iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, what)| Err(*what))
+    }
+
+    /// Patients to train and to measure on at the site with this number.
+    pub(super) fn patients_of(&self, site: usize) -> (usize, usize) {
+        let share = SHARES[site % SHARES.len()];
+        let spread = |range: &RangeInclusive<u32>| {
+            let width = (range.end() - range.start()) as f32;
+            range.start() + (share * width).round() as u32
+        };
+        (spread(&self.train_patients) as usize, spread(&self.validation_patients) as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_sites_are_unequal_within_the_range() {
+        let plan = SynthPlan::default();
+        let sites: Vec<_> = (0..4).map(|site| plan.patients_of(site)).collect();
+        assert_eq!(sites, [(8, 5), (5, 4), (10, 6), (4, 4)]);
+    }
+
+    #[test]
+    fn each_limit_refuses_what_is_beyond_it() {
+        let refuses = |change: fn(&mut SynthPlan)| {
+            let mut plan = SynthPlan::default();
+            change(&mut plan);
+            assert!(plan.check().is_err(), "{plan:?}");
+        };
+        assert_eq!(SynthPlan::default().check(), Ok(()));
+        refuses(|plan| plan.sites = 0);
+        refuses(|plan| plan.sites = SITES_MAX + 1);
+        refuses(|plan| plan.train_patients = 0..=3);
+        refuses(|plan| plan.train_patients = RangeInclusive::new(5, 4));
+        refuses(|plan| plan.validation_patients = 1..=PATIENTS_MAX + 1);
+        refuses(|plan| plan.slices_per_patient = 0);
+        refuses(|plan| plan.slices_per_patient = SLICES_MAX + 1);
+        refuses(|plan| plan.size_px = 31);
+        refuses(|plan| plan.size_px = 1025);
+    }
+}
