@@ -1,0 +1,291 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use wardround_plan::{Digest, SiteId, StudyId};
+
+/// Hospitals train models together; no scan leaves its hospital.
+#[derive(Debug, Parser)]
+#[command(name = "wardround", version, propagate_version = true, after_help = crate::exit::HELP)]
+pub struct Arguments {
+    /// Print results and progress as JSON, one document a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a whole federation on this machine: authority, coordinator, four hospitals, one study
+    #[command(after_help = "Examples:\n  wardround demo\n  wardround demo --data ../scans --plan configs/cardiac.toml\n  wardround demo --out /tmp/demo --json")]
+    Demo(DemoArguments),
+    /// The federation's certificates: who may take part
+    #[command(subcommand)]
+    Authority(AuthorityCommand),
+    /// Serve rounds
+    #[command(subcommand)]
+    Coordinator(CoordinatorCommand),
+    /// A hospital's node
+    #[command(subcommand)]
+    Site(SiteCommand),
+    /// Submit, watch and stop studies; fetch their models and reports
+    #[command(subcommand)]
+    Study(StudyCommand),
+    /// Prepare scans
+    #[command(subcommand)]
+    Data(DataCommand),
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// Folder of site folders with real scans; without it, phantoms are made
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// The plan; without it, one that fits the data
+    #[arg(long)]
+    pub plan: Option<PathBuf>,
+    /// Where everything is written; an earlier demo there is replaced
+    #[arg(long, default_value = "wardround-demo")]
+    pub out: PathBuf,
+    /// Sites, when phantoms are made
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(2..=16))]
+    pub sites: u32,
+    /// Seed of the phantoms and of the initial model
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuthorityCommand {
+    /// Make a federation: its authority, the coordinator's certificate, a study lead's, and settings
+    #[command(after_help = "Example:\n  wardround authority init --folder fed --federation lung-study --host fed.example")]
+    Init {
+        #[command(flatten)]
+        folder: FederationFolder,
+        /// The federation's name, one word
+        #[arg(long)]
+        federation: String,
+        /// A name or address under which sites dial the coordinator; may be repeated
+        #[arg(long = "host")]
+        hosts: Vec<String>,
+        /// Where the coordinator will listen
+        #[arg(long, default_value = "0.0.0.0:8443")]
+        listen: String,
+        /// Name of the first study lead
+        #[arg(long, default_value = "lead")]
+        lead: String,
+    },
+    /// Invite a hospital: prints a code to hand over on paper or by phone
+    #[command(after_help = "Example:\n  wardround authority invite st-anna --folder fed")]
+    Invite {
+        /// The hospital's name in the federation
+        site: SiteId,
+        #[command(flatten)]
+        folder: FederationFolder,
+        /// Certify without asking again when the code is used
+        #[arg(long)]
+        auto_approve: bool,
+        /// How long the code is good for
+        #[arg(long, default_value_t = 72, value_parser = clap::value_parser!(u64).range(1..=720))]
+        valid_hours: u64,
+    },
+    /// Certify a hospital that has used its code, after comparing its key's fingerprint
+    Approve {
+        /// The hospital
+        site: SiteId,
+        #[command(flatten)]
+        folder: FederationFolder,
+    },
+    /// Take a hospital's certificate back; its connections end within seconds
+    Revoke {
+        /// The hospital
+        site: SiteId,
+        #[command(flatten)]
+        folder: FederationFolder,
+    },
+    /// Who is invited, waiting, enrolled, revoked
+    Roster {
+        #[command(flatten)]
+        folder: FederationFolder,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct FederationFolder {
+    /// The federation's folder
+    #[arg(long, default_value = "federation", env = "WARDROUND_FEDERATION")]
+    pub folder: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CoordinatorCommand {
+    /// Serve until stopped
+    #[command(after_help = "Example:\n  wardround coordinator run --config federation/coordinator.toml")]
+    Run {
+        /// Settings
+        #[arg(long, default_value = "configs/coordinator.toml")]
+        config: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SiteCommand {
+    /// Join a federation with a code
+    #[command(after_help = "Example:\n  wardround site enroll --coordinator https://fed.example:8443 --code st-anna/ABCD-... --ca-sha256 3f2a...")]
+    Enroll {
+        /// The coordinator's address
+        #[arg(long)]
+        coordinator: String,
+        /// The code, as the federation's manager handed it over
+        #[arg(long)]
+        code: String,
+        /// SHA-256 of the authority's certificate, handed over with the code
+        #[arg(long)]
+        ca_sha256: Digest,
+        /// Where the key and the certificate are kept
+        #[arg(long, default_value = "credentials")]
+        credentials: PathBuf,
+    },
+    /// Look for everything that would keep this site from taking part
+    #[command(after_help = "Example:\n  wardround site check --config site.toml --plan plan.toml")]
+    Check {
+        #[command(flatten)]
+        config: SiteConfigFile,
+        /// Check the scans against this plan, too
+        #[arg(long)]
+        plan: Option<PathBuf>,
+        /// Do not dial the coordinator
+        #[arg(long)]
+        offline: bool,
+    },
+    /// Take part until stopped
+    #[command(after_help = "Example:\n  wardround site run --config site.toml")]
+    Run {
+        #[command(flatten)]
+        config: SiteConfigFile,
+    },
+    /// Train alone by the same plan, to see what the federation is worth; nothing leaves the site
+    Alone {
+        #[command(flatten)]
+        config: SiteConfigFile,
+        /// The plan
+        #[arg(long)]
+        plan: PathBuf,
+    },
+    /// Write this site's own report of a study, with pictures
+    Report {
+        #[command(flatten)]
+        config: SiteConfigFile,
+        /// The study
+        #[arg(long)]
+        study: StudyId,
+        /// Where to write it
+        #[arg(long, default_value = "report")]
+        out: PathBuf,
+        /// Dice of the model trained alone, as `site alone` printed it
+        #[arg(long)]
+        alone: Option<f64>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct SiteConfigFile {
+    /// Settings
+    #[arg(long, default_value = "configs/site.toml")]
+    pub config: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum StudyCommand {
+    /// Print a plan's digest, which every site has to allow
+    Digest {
+        /// The plan
+        plan: PathBuf,
+    },
+    /// Submit a plan with its initial model
+    #[command(after_help = "Example:\n  wardround study submit configs/cardiac.toml --coordinator https://fed.example:8443 --credentials federation/lead")]
+    Submit {
+        /// The plan
+        plan: PathBuf,
+        #[command(flatten)]
+        lead: Lead,
+    },
+    /// Where studies stand
+    Status {
+        /// One study; without it, all
+        study: Option<StudyId>,
+        /// Stay and show every change until the study ends
+        #[arg(long, requires = "study")]
+        follow: bool,
+        #[command(flatten)]
+        lead: Lead,
+    },
+    /// Fetch the latest model as safetensors
+    Model {
+        /// The study
+        study: StudyId,
+        /// The plan it runs
+        #[arg(long)]
+        plan: PathBuf,
+        /// The file to write
+        #[arg(long, default_value = "model.safetensors")]
+        out: PathBuf,
+        #[command(flatten)]
+        lead: Lead,
+    },
+    /// Write the report: a page and the same as JSON
+    Report {
+        /// The study
+        study: StudyId,
+        /// Where to write it
+        #[arg(long, default_value = "report")]
+        out: PathBuf,
+        #[command(flatten)]
+        lead: Lead,
+    },
+    /// End a study; what was reached stays
+    Stop {
+        /// The study
+        study: StudyId,
+        #[command(flatten)]
+        lead: Lead,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Lead {
+    /// The coordinator's address
+    #[arg(long, env = "WARDROUND_COORDINATOR")]
+    pub coordinator: String,
+    /// The study lead's key and certificate
+    #[arg(long, default_value = "federation/lead", env = "WARDROUND_CREDENTIALS")]
+    pub credentials: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Make site folders of phantoms: synthetic scans with anatomy-like variety, the same for the same seed
+    #[command(after_help = "Example:\n  wardround data synth --sites 4 --task seg --out phantoms")]
+    Synth {
+        /// Folders to make
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        sites: u32,
+        /// What is to be learned
+        #[arg(long, default_value = "seg", value_parser = ["seg"])]
+        task: String,
+        /// The same seed gives the same bytes
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Where to write
+        #[arg(long, default_value = "phantoms")]
+        out: PathBuf,
+    },
+}
+
+impl Command {
+    /// True for what runs until it is stopped.
+    pub fn serves(&self) -> bool {
+        matches!(self, Self::Coordinator(_) | Self::Site(SiteCommand::Run { .. }))
+    }
+}

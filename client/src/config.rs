@@ -1,0 +1,106 @@
+//! The hospital's settings file: where its scans are, whom it dials, and what it allows.
+
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use wardround_plan::{DocumentError, PlanDigest, parse_document};
+
+/// `site.toml`. Paths are relative to the file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteConfig {
+    /// The coordinator's address, `https://HOST:PORT`. The site dials it; nothing dials the site.
+    pub coordinator: String,
+    /// Key and certificate, made by `wardround site enroll`.
+    pub credentials: PathBuf,
+    /// Database, models and updates.
+    pub state: PathBuf,
+    /// The scans.
+    pub data: DataConfig,
+    /// What the hospital allows. What is not allowed here is refused.
+    #[serde(default)]
+    pub policy: PolicyConfig,
+    /// What computes.
+    #[serde(default)]
+    pub compute: ComputeConfig,
+}
+
+/// `[data]`: the scans.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// Folder with `manifest.csv`, `images/` and `masks/`.
+    pub folder: PathBuf,
+}
+
+/// `[policy]`: what the hospital allows. Everything defaults to no.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyConfig {
+    /// Digests of the plans that may run here, as `wardround study digest PLAN` prints them.
+    pub plans: Vec<PlanDigest>,
+    /// Allowed beginnings of a plan's purpose; empty allows any purpose of an allowed plan.
+    pub purposes: Vec<String>,
+    /// Fewest sites of a round that this site joins.
+    pub min_cohort: u32,
+    /// Allow plans without privacy: whoever receives an update may learn about single patients.
+    pub allow_without_privacy: bool,
+    /// Allow plans without secure aggregation: the coordinator sees this site's updates.
+    pub allow_visible_updates: bool,
+    /// Treat every image as a patient of its own. Wrong wherever one person has several images.
+    pub images_are_patients: bool,
+}
+
+/// `[compute]`: what computes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ComputeConfig {
+    /// `cpu`, `cuda:0` or `vulkan:0`.
+    pub device: String,
+    /// Processor threads; 0 takes all.
+    pub threads: usize,
+}
+
+impl Default for ComputeConfig {
+    fn default() -> Self {
+        Self { device: "cpu".into(), threads: 0 }
+    }
+}
+
+/// The settings could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file says something that is not understood.
+    #[error("{}: {source}", .path.display())]
+    Document {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        source: DocumentError,
+    },
+}
+
+impl SiteConfig {
+    /// Reads a settings file.
+    ///
+    /// # Errors
+    /// Unreadable files and unknown keys, with line and suggestion.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.into(), source })?;
+        let mut config: Self =
+            parse_document(&text).map_err(|source| ConfigError::Document { path: path.into(), source })?;
+        let base = path.parent().unwrap_or(Path::new("."));
+        for relative in [&mut config.credentials, &mut config.state, &mut config.data.folder] {
+            *relative = base.join(&*relative);
+        }
+        Ok(config)
+    }
+}

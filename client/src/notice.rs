@@ -1,0 +1,87 @@
+//! What the agent tells the person who watches it.
+
+use serde::Serialize;
+use wardround_plan::{RoundNumber, StudyId};
+use wardround_round::StudyOutcome;
+
+/// Something worth showing. No file name, no patient.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "notice", rename_all = "snake_case")]
+pub enum Notice {
+    /// The control stream is open.
+    Connected,
+    /// The control stream ended, or could not be opened.
+    Disconnected {
+        /// Why, in words.
+        reason: String,
+        /// When it is tried again.
+        retry_in_ms: u64,
+    },
+    /// The site decided on a study.
+    Decided {
+        /// The study.
+        study: StudyId,
+        /// Why not; nothing for yes.
+        refusal: Option<String>,
+    },
+    /// A local step is done.
+    Step {
+        /// The study.
+        study: StudyId,
+        /// The round.
+        round: RoundNumber,
+        /// Steps done.
+        done: u32,
+        /// Steps of the round.
+        of: u32,
+        /// Loss of the step; it stays at the site.
+        loss: f64,
+    },
+    /// Bytes came or went.
+    Transfer {
+        /// Up or down.
+        direction: Direction,
+        /// Bytes so far.
+        done: u64,
+        /// Bytes of the whole.
+        of: u64,
+    },
+    /// The update is in the coordinator's sum.
+    Sent {
+        /// The study.
+        study: StudyId,
+        /// The round.
+        round: RoundNumber,
+    },
+    /// A model was measured on this site's validation patients.
+    Scored {
+        /// The study.
+        study: StudyId,
+        /// The round that made it.
+        round: RoundNumber,
+        /// Mean Dice over patients.
+        dice: f64,
+    },
+    /// The study is over.
+    Ended {
+        /// The study.
+        study: StudyId,
+        /// How.
+        outcome: StudyOutcome,
+    },
+    /// Something went wrong that the site goes on after.
+    Trouble {
+        /// What, and what to do.
+        reason: String,
+    },
+}
+
+/// Up or down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From the site.
+    Up,
+    /// To the site.
+    Down,
+}

@@ -1,0 +1,38 @@
+//! From events to what a study lead reads: one line a round. Every number comes from a recorded event.
+
+use std::collections::BTreeMap;
+use wardround_plan::SiteId;
+use wardround_proto::v1;
+use wardround_round::Score;
+use wardround_round::coordinator::{Event, Recorded};
+
+/// Committed rounds in order, with the latest scores that each site reported for each.
+pub fn rounds(events: &[Recorded]) -> Vec<v1::RoundSummary> {
+    let mut rounds: Vec<v1::RoundSummary> = Vec::new();
+    let mut open = v1::RoundSummary::default();
+    let mut scores: BTreeMap<(u32, SiteId), Vec<Score>> = BTreeMap::new();
+    for Recorded { at, event } in events {
+        match event {
+            Event::RoundOpened { id, .. } => {
+                open = v1::RoundSummary { round: id.round.get(), started_ms: at.as_ms(), ..Default::default() };
+            }
+            Event::UpdateCounted { site, .. } => open.included.push(site.to_string()),
+            Event::RoundCommitted { model } => {
+                open.committed_ms = at.as_ms();
+                open.model_digest = model.digest.as_bytes().to_vec().into();
+                rounds.push(std::mem::take(&mut open));
+            }
+            Event::ScoresReported { site, round, scores: reported } => {
+                scores.insert((round.get(), site.clone()), reported.clone());
+            }
+            _ => {}
+        }
+    }
+    for ((number, site), reported) in scores {
+        if let Some(round) = rounds.iter_mut().find(|round| round.round == number) {
+            let scores = reported.into_iter().map(v1::Score::from).collect();
+            round.scores.push(v1::SiteScore { site: site.to_string(), scores });
+        }
+    }
+    rounds
+}

@@ -1,0 +1,215 @@
+//! The running sum of a round and the model made from it, streamed from disk to disk.
+//!
+//! A sum is a blob of little-endian `i64`. Adding an update reads the old sum and the update side by side, a block at a
+//! time, and writes the new sum: memory does not grow with the model, and no two updates are ever held. The old sum stays
+//! until the new one is stored and named in an event, so a crash in between loses nothing.
+
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use std::collections::BTreeMap;
+use std::io;
+use std::pin::Pin;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio_util::io::StreamReader;
+use wardround_plan::{Digest, Hasher, SiteId};
+use wardround_round::coordinator::Fold;
+use wardround_round::{ModelRef, RoundId, UpdateRef};
+use wardround_storage::{Blobs, StorageError};
+use wardround_strategy::{FedAvg, TotalWeight};
+
+/// Weights that are read, added and written at a time.
+const BLOCK_WEIGHTS: usize = 64 * 1024;
+
+/// Sums and models on disk.
+pub struct Sums {
+    blobs: Blobs,
+    uploads: BTreeMap<(SiteId, RoundId), UpdateRef>,
+}
+
+/// A sum or a model was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum SumError {
+    /// The update holds a number that cannot be added; its sender is at fault.
+    #[error("{0}")]
+    Update(String),
+    /// The disk.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A blob broke off or could not be read.
+    #[error("a stored sum, update or model cannot be read: {0}")]
+    Read(#[from] io::Error),
+    /// No site is in the sum.
+    #[error("a model was asked for from a sum without sites")]
+    Empty,
+}
+
+impl Sums {
+    /// Sums among these blobs.
+    pub fn new(blobs: Blobs) -> Self {
+        Self { blobs, uploads: BTreeMap::new() }
+    }
+
+    /// Remembers whose update a blob is, so that it is deleted when the site has its receipt.
+    pub fn hold_upload(&mut self, site: &SiteId, id: &RoundId, update: UpdateRef) {
+        self.uploads.insert((site.clone(), id.clone()), update);
+    }
+
+    /// Deletes a site's update, unless another site has sent the very same bytes and they are still needed.
+    pub async fn forget_upload(&mut self, site: &SiteId, id: &RoundId) {
+        let Some(update) = self.uploads.remove(&(site.clone(), id.clone())) else { return };
+        if !self.uploads.values().any(|held| *held == update) {
+            self.discard(update.digest).await;
+        }
+    }
+
+    /// Adds an update to the running sum; gives the digest of the new sum.
+    ///
+    /// # Errors
+    /// [`SumError::Update`] for a number that no sound training makes; the old sum is as it was.
+    pub async fn fold(&self, fold: &Fold) -> Result<Digest, SumError> {
+        let weights = self.blobs.len(&fold.update.digest).await? / 4;
+        let mut update = self.read(&fold.update.digest).await?;
+        let mut before = match &fold.onto {
+            Some(sum) => Some(self.read(sum).await?),
+            None => None,
+        };
+        let mut output = Output::new(&self.blobs).await?;
+        let mut offset = 0;
+        while offset < weights {
+            let count = BLOCK_WEIGHTS.min((weights - offset) as usize);
+            let values = read_f32(&mut update, count).await?;
+            let mut sum = match &mut before {
+                Some(before) => read_i64(before, count).await?,
+                None => vec![0; count],
+            };
+            if let Err(error) = wardround_strategy::fold(&mut sum, &values, fold.weight) {
+                output.abort().await;
+                return Err(SumError::Update(format!("{error} (counted from weight {offset})")));
+            }
+            output.write(sum.iter().flat_map(|sum| sum.to_le_bytes()).collect()).await?;
+            offset += count as u64;
+        }
+        output.finish().await
+    }
+
+    /// The next model: `model` moved by the weighted mean.
+    ///
+    /// # Errors
+    /// The disk.
+    pub async fn apply(&self, model: ModelRef, sum: Digest, weights: Vec<u32>) -> Result<ModelRef, SumError> {
+        let rule = FedAvg::new(TotalWeight::of(weights).ok_or(SumError::Empty)?);
+        let (mut before, mut sums) = (self.read(&model.digest).await?, self.read(&sum).await?);
+        let mut output = Output::new(&self.blobs).await?;
+        let mut left = (model.bytes / 4) as usize;
+        while left > 0 {
+            let count = BLOCK_WEIGHTS.min(left);
+            let (values, sum) = (read_f32(&mut before, count).await?, read_i64(&mut sums, count).await?);
+            output.write(rule.apply(&values, &sum).flat_map(f32::to_le_bytes).collect()).await?;
+            left -= count;
+        }
+        Ok(ModelRef { digest: output.finish().await?, bytes: model.bytes })
+    }
+
+    /// Deletes a blob that is of no more use. One that stays by mistake costs space, not correctness.
+    pub async fn discard(&self, blob: Digest) {
+        if let Err(error) = self.blobs.delete(&blob).await {
+            tracing::warn!(%error, "a blob of no more use was not deleted");
+        }
+    }
+
+    async fn read(&self, blob: &Digest) -> Result<Reader, SumError> {
+        let stream = self.blobs.reader(blob, 0).await?;
+        Ok(Box::pin(StreamReader::new(stream.map_err(io::Error::other))))
+    }
+}
+
+type Reader = Pin<Box<dyn AsyncRead + Send>>;
+
+/// A new blob and its digest, which grow together.
+struct Output {
+    writer: wardround_storage::BlobWriter,
+    hasher: Hasher,
+}
+
+impl Output {
+    async fn new(blobs: &Blobs) -> Result<Self, SumError> {
+        Ok(Self { writer: blobs.writer().await?, hasher: Hasher::new() })
+    }
+
+    async fn write(&mut self, bytes: Vec<u8>) -> Result<(), SumError> {
+        self.hasher.update(&bytes);
+        Ok(self.writer.write(Bytes::from(bytes)).await?)
+    }
+
+    async fn finish(self) -> Result<Digest, SumError> {
+        let digest = self.hasher.finish();
+        self.writer.finish(digest).await?;
+        Ok(digest)
+    }
+
+    async fn abort(self) {
+        if let Err(error) = self.writer.abort().await {
+            tracing::warn!(%error, "a half-written sum was not deleted");
+        }
+    }
+}
+
+async fn read_f32(reader: &mut Reader, count: usize) -> io::Result<Vec<f32>> {
+    let mut bytes = vec![0; count * 4];
+    reader.read_exact(&mut bytes).await?;
+    Ok(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+}
+
+async fn read_i64(reader: &mut Reader, count: usize) -> io::Result<Vec<i64>> {
+    let mut bytes = vec![0; count * 8];
+    reader.read_exact(&mut bytes).await?;
+    let word = |b: &[u8]| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]);
+    Ok(bytes.chunks_exact(8).map(word).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wardround_plan::{RoundNumber, StudyId};
+    use wardround_round::Attempt;
+
+    fn fold(update: Digest, weight: u32, onto: Option<Digest>) -> Fold {
+        let study = StudyId::new("s").expect("a name");
+        let id = RoundId { study, round: RoundNumber::FIRST, attempt: Attempt::FIRST };
+        Fold { site: SiteId::new("a").expect("a name"), id, update: UpdateRef { digest: update }, weight, onto }
+    }
+
+    async fn put(blobs: &Blobs, values: &[f32]) -> Digest {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        blobs.put_bytes(bytes.into()).await.expect("stored")
+    }
+
+    #[tokio::test]
+    async fn streamed_sums_make_the_mean_across_block_borders() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let blobs = Blobs::open(dir.path()).expect("opens");
+        let sums = Sums::new(blobs.clone());
+        let count = BLOCK_WEIGHTS + 3;
+        let model = put(&blobs, &vec![1.0; count]).await;
+        let (one, two) = (put(&blobs, &vec![1.0; count]).await, put(&blobs, &vec![4.0; count]).await);
+        let first = sums.fold(&fold(one, 1, None)).await.expect("adds");
+        let both = sums.fold(&fold(two, 2, Some(first))).await.expect("adds");
+        let turned = sums.fold(&fold(two, 2, None)).await.expect("adds");
+        assert_eq!(sums.fold(&fold(one, 1, Some(turned))).await.expect("adds"), both, "order changes no bit");
+        let model = ModelRef { digest: model, bytes: count as u64 * 4 };
+        let next = sums.apply(model, both, vec![1, 2]).await.expect("applies");
+        assert_eq!(next.digest, put(&blobs, &vec![4.0; count]).await);
+    }
+
+    #[tokio::test]
+    async fn nan_in_an_update_is_refused_and_leaves_the_sum() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let blobs = Blobs::open(dir.path()).expect("opens");
+        let sums = Sums::new(blobs.clone());
+        let first = sums.fold(&fold(put(&blobs, &[1.0, 2.0]).await, 1, None)).await.expect("adds");
+        let bad = put(&blobs, &[1.0, f32::NAN]).await;
+        let error = sums.fold(&fold(bad, 1, Some(first))).await.expect_err("NaN");
+        assert!(matches!(&error, SumError::Update(reason) if reason.contains("weight 1")), "{error}");
+        assert!(blobs.contains(&first).await.expect("readable"));
+    }
+}

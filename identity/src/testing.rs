@@ -1,0 +1,91 @@
+//! A federation for tests: an authority in a temporary folder, at a time that stands still.
+
+use crate::{
+    Approval, Authority, Certificate, Credentials, Enrolment, EnrolmentCode, FederationName, INVITATION_VALID,
+    PrivateKey, ServerNames, SiteKeys,
+};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+use wardround_plan::{Duration, SiteId, Timestamp};
+
+/// 2026-11-21 14:05 UTC.
+pub(crate) const NOW: Timestamp = Timestamp::from_ms(1_795_269_900_000);
+
+pub(crate) fn after_h(hours: u64) -> Timestamp {
+    NOW + Duration::from_s(hours * 3600)
+}
+
+pub(crate) fn site(name: &str) -> SiteId {
+    SiteId::new(name).expect("a name")
+}
+
+pub(crate) struct Federation {
+    folder: TempDir,
+    pub(crate) authority: Authority,
+}
+
+impl Federation {
+    pub(crate) async fn new(name: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let name = FederationName::new(name).expect("a name");
+        let authority = Authority::init(&folder.path().join("authority"), &name, NOW).await.expect("a new authority");
+        Self { folder, authority }
+    }
+
+    /// The authority's folder.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.path().join("authority")
+    }
+
+    pub(crate) async fn code(&self, name: &str, approval: Approval) -> EnrolmentCode {
+        self.authority.invite(&site(name), INVITATION_VALID, approval, NOW).await.expect("invited").code
+    }
+
+    /// Certifies a request for a site, invited and approved automatically.
+    pub(crate) async fn certify(&self, name: &str, request: &str) -> Certificate {
+        self.certify_at(name, request, NOW).await
+    }
+
+    pub(crate) async fn certify_at(&self, name: &str, request: &str, now: Timestamp) -> Certificate {
+        let invited = self.authority.invite(&site(name), INVITATION_VALID, Approval::Automatic, now).await;
+        let code = invited.expect("invited").code;
+        match self.authority.enroll(&site(name), &code, request, now).await.expect("enrolled") {
+            Enrolment::Issued(certificate) => *certificate,
+            Enrolment::AwaitingApproval { .. } => panic!("approval is automatic"),
+        }
+    }
+
+    /// A site's key and certificate, stored nowhere.
+    pub(crate) async fn certified(&self, name: &str) -> (PrivateKey, Certificate) {
+        let key = PrivateKey::generate().expect("key");
+        let certificate = self.certify(name, &key.request_pem().expect("request")).await;
+        (key, certificate)
+    }
+
+    /// A site's credentials.
+    pub(crate) async fn enrolled(&self, name: &str) -> Credentials {
+        self.enrolled_at(name, NOW).await
+    }
+
+    pub(crate) async fn enrolled_at(&self, name: &str, now: Timestamp) -> Credentials {
+        let keys = self.keys(name);
+        let certificate = self.certify_at(name, &keys.csr_pem().expect("request"), now).await;
+        keys.install(&certificate, self.authority.fingerprint(), now).expect("installed")
+    }
+
+    pub(crate) async fn coordinator(&self) -> Credentials {
+        let keys = self.keys("the-coordinator");
+        let request = keys.csr_pem().expect("request");
+        let certificate =
+            self.authority.issue_coordinator(&request, &ServerNames::default(), NOW).await.expect("issued");
+        keys.install(&certificate, self.authority.fingerprint(), NOW).expect("installed")
+    }
+
+    fn keys(&self, name: &str) -> SiteKeys {
+        SiteKeys::open_or_generate(&self.path(name)).expect("keys")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        Path::new(self.folder.path()).join(name)
+    }
+}

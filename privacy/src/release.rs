@@ -1,0 +1,84 @@
+//! Releases and the right to make them.
+
+use wardround_plan::{Plan, PrivacyMode};
+
+/// A value that may leave the site.
+///
+/// There is no constructor but those of this crate, and no way to write one elsewhere:
+///
+/// ```compile_fail
+/// let forged = wardround_privacy::Released { value: 1, guarantee: wardround_privacy::Guarantee::None };
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Released<T> {
+    value: T,
+    guarantee: Guarantee,
+}
+
+/// What a release promises to each patient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guarantee {
+    /// Nothing: no noise was added.
+    None,
+}
+
+/// What the hospital's policy says about plans without privacy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyStance {
+    /// The policy file says `allow_without_privacy = true`.
+    AllowsWithoutPrivacy,
+    /// The policy file does not, or says nothing.
+    RequiresPrivacy,
+}
+
+/// The hospital's consent to release without privacy, for one plan.
+#[derive(Debug)]
+pub struct Unprotected(());
+
+/// The hospital has not consented to release without privacy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the plan has `privacy.mode = \"none\"` and this site's policy does not allow releases without privacy")]
+pub struct UnprotectedRefused;
+
+impl Unprotected {
+    /// Consent, if the plan asks for no privacy and the site's policy allows that.
+    ///
+    /// # Errors
+    /// [`UnprotectedRefused`] where the policy does not say so in as many words.
+    pub fn consent(plan: &Plan, stance: PolicyStance) -> Result<Self, UnprotectedRefused> {
+        match (plan.privacy.mode, stance) {
+            (PrivacyMode::None, PolicyStance::AllowsWithoutPrivacy) => Ok(Self(())),
+            (PrivacyMode::None, PolicyStance::RequiresPrivacy) => Err(UnprotectedRefused),
+        }
+    }
+}
+
+impl<T> Released<T> {
+    /// Releases `value` as it is. **No guarantee**: whoever receives it may learn about single patients.
+    pub fn released_without_privacy(value: T, _consent: &Unprotected) -> Self {
+        Self { value, guarantee: Guarantee::None }
+    }
+
+    /// The value.
+    pub fn value(&self) -> &T {
+        &self.value
+    }
+
+    /// The value, to be sent.
+    pub fn into_value(self) -> T {
+        self.value
+    }
+
+    /// What the release promises.
+    pub fn guarantee(&self) -> Guarantee {
+        self.guarantee
+    }
+}
+
+impl std::fmt::Display for Guarantee {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => f.write_str("no guarantee"),
+        }
+    }
+}

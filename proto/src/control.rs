@@ -1,0 +1,356 @@
+//! The control stream: messages on the wire to messages of the round, and back.
+
+use crate::v1;
+use crate::{FieldError, digest, plan_digest, round, site, study};
+use bytes::Bytes;
+use std::collections::BTreeSet;
+use wardround_plan::{Digest, MetricName, Timestamp};
+use wardround_round::{
+    Attempt, Closing, Ending, FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, RoundId, Score,
+    StudyOutcome, ToSite,
+};
+
+/// Most sites of one cohort.
+const COHORT_MAX: usize = 10_000;
+/// Most scores of one report.
+const SCORES_MAX: usize = 64;
+
+impl From<FromSite> for v1::FromSite {
+    fn from(message: FromSite) -> Self {
+        use v1::from_site::Message;
+        let message = match message {
+            FromSite::StudyAnswer { study, plan, answer } => Message::StudyAnswer(v1::StudyAnswer {
+                study: study.into(),
+                plan_digest: bytes(&plan.0),
+                answer: Some(match answer {
+                    Ok(()) => v1::study_answer::Answer::Accepted(v1::StudyAccepted {}),
+                    Err(refusal) => v1::study_answer::Answer::Refusal(refusal.into()),
+                }),
+            }),
+            FromSite::RoundAnswer { id, answer } => Message::RoundAnswer(v1::RoundAnswer {
+                study: id.study.into(),
+                round: id.round.get(),
+                attempt: id.attempt.get(),
+                answer: Some(match answer {
+                    Ok(()) => v1::round_answer::Answer::Accepted(v1::RoundAccepted {}),
+                    Err(refusal) => v1::round_answer::Answer::Refusal(refusal.into()),
+                }),
+            }),
+            FromSite::Progress { id, steps_done, steps_total } => Message::Progress(v1::Progress {
+                study: id.study.into(),
+                round: id.round.get(),
+                attempt: id.attempt.get(),
+                steps_done,
+                steps_total,
+            }),
+            FromSite::Scores { study, round, scores } => Message::Scores(v1::Scores {
+                study: study.into(),
+                round: round.get(),
+                scores: scores.into_iter().map(v1::Score::from).collect(),
+            }),
+        };
+        Self { message: Some(message) }
+    }
+}
+
+impl TryFrom<v1::FromSite> for FromSite {
+    type Error = FieldError;
+
+    /// A `Hello` is no message of a round; it is answered before.
+    fn try_from(message: v1::FromSite) -> Result<Self, FieldError> {
+        use v1::from_site::Message;
+        match message.message.ok_or_else(|| FieldError::new("message", "is missing"))? {
+            Message::Hello(_) => Err(FieldError::new("message", "a hello comes once, first")),
+            Message::StudyAnswer(answer) => Ok(Self::StudyAnswer {
+                study: study("study", &answer.study)?,
+                plan: plan_digest("plan_digest", &answer.plan_digest)?,
+                answer: match answer.answer.ok_or_else(|| FieldError::new("answer", "is missing"))? {
+                    v1::study_answer::Answer::Accepted(_) => Ok(()),
+                    v1::study_answer::Answer::Refusal(refusal) => Err(refusal.try_into()?),
+                },
+            }),
+            Message::RoundAnswer(answer) => Ok(Self::RoundAnswer {
+                id: round_id(&answer.study, answer.round, answer.attempt)?,
+                answer: match answer.answer.ok_or_else(|| FieldError::new("answer", "is missing"))? {
+                    v1::round_answer::Answer::Accepted(_) => Ok(()),
+                    v1::round_answer::Answer::Refusal(refusal) => Err(refusal.try_into()?),
+                },
+            }),
+            Message::Progress(progress) => Ok(Self::Progress {
+                id: round_id(&progress.study, progress.round, progress.attempt)?,
+                steps_done: progress.steps_done,
+                steps_total: progress.steps_total,
+            }),
+            Message::Scores(report) => Ok(Self::Scores {
+                study: study("study", &report.study)?,
+                round: round("round", report.round)?,
+                scores: bounded("scores", report.scores, SCORES_MAX)?
+                    .into_iter()
+                    .map(Score::try_from)
+                    .collect::<Result<_, _>>()?,
+            }),
+        }
+    }
+}
+
+impl From<ToSite> for v1::ToSite {
+    fn from(message: ToSite) -> Self {
+        use v1::to_site::Message;
+        let message = match message {
+            ToSite::Offer(offer) => Message::StudyOffer(v1::StudyOffer {
+                study: offer.study.into(),
+                plan: offer.plan.into(),
+                plan_digest: bytes(&offer.plan_digest.0),
+                layout_digest: bytes(&offer.layout),
+            }),
+            ToSite::Invitation(invitation) => Message::RoundInvitation(v1::RoundInvitation {
+                study: invitation.id.study.into(),
+                round: invitation.id.round.get(),
+                attempt: invitation.id.attempt.get(),
+                cohort: invitation.cohort.into_iter().map(String::from).collect(),
+                model_digest: bytes(&invitation.model.digest),
+                model_bytes: invitation.model.bytes,
+                closes_at_ms: invitation.closes_at.as_ms(),
+            }),
+            ToSite::Closed(closing) => Message::RoundClosed(v1::RoundClosed {
+                study: closing.id.study.into(),
+                round: closing.id.round.get(),
+                attempt: closing.id.attempt.get(),
+                outcome: match closing.model {
+                    Some(_) => v1::RoundOutcome::Committed,
+                    None => v1::RoundOutcome::Abandoned,
+                }
+                .into(),
+                model_digest: closing.model.map(|model| bytes(&model.digest)).unwrap_or_default(),
+                model_bytes: closing.model.map(|model| model.bytes).unwrap_or_default(),
+            }),
+            ToSite::Ended(ending) => Message::StudyEnded(ended(ending)),
+        };
+        Self { message: Some(message) }
+    }
+}
+
+impl TryFrom<v1::ToSite> for ToSite {
+    type Error = FieldError;
+
+    fn try_from(message: v1::ToSite) -> Result<Self, FieldError> {
+        use v1::to_site::Message;
+        match message.message.ok_or_else(|| FieldError::new("message", "is missing"))? {
+            Message::StudyOffer(offer) => Ok(Self::Offer(Offer {
+                study: study("study", &offer.study)?,
+                plan: offer.plan.to_vec(),
+                plan_digest: plan_digest("plan_digest", &offer.plan_digest)?,
+                layout: digest("layout_digest", &offer.layout_digest)?,
+            })),
+            Message::RoundInvitation(invitation) => Ok(Self::Invitation(Invitation {
+                id: round_id(&invitation.study, invitation.round, invitation.attempt)?,
+                cohort: bounded("cohort", invitation.cohort, COHORT_MAX)?
+                    .iter()
+                    .map(|name| site("cohort", name))
+                    .collect::<Result<BTreeSet<_>, _>>()?,
+                model: model(&invitation.model_digest, invitation.model_bytes)?,
+                closes_at: Timestamp::from_ms(invitation.closes_at_ms),
+            })),
+            Message::RoundClosed(closed) => Ok(Self::Closed(Closing {
+                id: round_id(&closed.study, closed.round, closed.attempt)?,
+                model: match v1::RoundOutcome::try_from(closed.outcome) {
+                    Ok(v1::RoundOutcome::Committed) => Some(model(&closed.model_digest, closed.model_bytes)?),
+                    Ok(v1::RoundOutcome::Abandoned) => None,
+                    _ => return Err(FieldError::new("outcome", "is unknown")),
+                },
+            })),
+            Message::StudyEnded(ended) => Ok(Self::Ended(Ending {
+                study: study("study", &ended.study)?,
+                outcome: match v1::StudyOutcome::try_from(ended.outcome) {
+                    Ok(v1::StudyOutcome::Finished) => StudyOutcome::Finished,
+                    Ok(v1::StudyOutcome::Stopped) => StudyOutcome::Stopped,
+                    Ok(v1::StudyOutcome::Failed) => StudyOutcome::Failed(ended.text),
+                    _ => return Err(FieldError::new("outcome", "is unknown")),
+                },
+                round: wardround_plan::RoundNumber::new(ended.round),
+                model: model(&ended.model_digest, ended.model_bytes)?,
+            })),
+        }
+    }
+}
+
+fn ended(ending: Ending) -> v1::StudyEnded {
+    let (outcome, text) = match ending.outcome {
+        StudyOutcome::Finished => (v1::StudyOutcome::Finished, String::new()),
+        StudyOutcome::Stopped => (v1::StudyOutcome::Stopped, String::new()),
+        StudyOutcome::Failed(reason) => (v1::StudyOutcome::Failed, reason),
+    };
+    v1::StudyEnded {
+        study: ending.study.into(),
+        outcome: outcome.into(),
+        text,
+        model_digest: bytes(&ending.model.digest),
+        model_bytes: ending.model.bytes,
+        round: ending.round.map(|round| round.get()).unwrap_or_default(),
+    }
+}
+
+impl From<Refusal> for v1::Refusal {
+    fn from(refusal: Refusal) -> Self {
+        use v1::RefusalReason as Wire;
+        let reason = match refusal.reason() {
+            RefusalReason::PlanNotAllowed => Wire::PolicyPlanNotAllowed,
+            RefusalReason::PurposeNotAllowed => Wire::PolicyPurpose,
+            RefusalReason::PrivacyRequired => Wire::PolicyNoPrivacy,
+            RefusalReason::CohortTooSmall => Wire::PolicyCohortTooSmall,
+            RefusalReason::PlanUnreadable => Wire::PlanUnreadable,
+            RefusalReason::PlanDigestMismatch => Wire::PlanDigestMismatch,
+            RefusalReason::ModelUnknown => Wire::ModelUnknown,
+            RefusalReason::DataUnusable => Wire::DataUnusable,
+            RefusalReason::TrainingFailed => Wire::TrainingFailed,
+            RefusalReason::Internal => Wire::Internal,
+        };
+        Self { reason: reason.into(), text: refusal.text().to_owned() }
+    }
+}
+
+impl TryFrom<v1::Refusal> for Refusal {
+    type Error = FieldError;
+
+    fn try_from(refusal: v1::Refusal) -> Result<Self, FieldError> {
+        use v1::RefusalReason as Wire;
+        let reason = match Wire::try_from(refusal.reason) {
+            Ok(Wire::PolicyPlanNotAllowed) => RefusalReason::PlanNotAllowed,
+            Ok(Wire::PolicyPurpose) => RefusalReason::PurposeNotAllowed,
+            Ok(Wire::PolicyNoPrivacy) => RefusalReason::PrivacyRequired,
+            Ok(Wire::PolicyCohortTooSmall) => RefusalReason::CohortTooSmall,
+            Ok(Wire::PlanUnreadable) => RefusalReason::PlanUnreadable,
+            Ok(Wire::PlanDigestMismatch) => RefusalReason::PlanDigestMismatch,
+            Ok(Wire::ModelUnknown) => RefusalReason::ModelUnknown,
+            Ok(Wire::DataUnusable) => RefusalReason::DataUnusable,
+            Ok(Wire::TrainingFailed) => RefusalReason::TrainingFailed,
+            Ok(Wire::Internal) => RefusalReason::Internal,
+            Ok(Wire::Unspecified) | Err(_) => return Err(FieldError::new("reason", "is unknown")),
+        };
+        // Control characters of a peer must not reach a terminal.
+        let text: String = refusal.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        Ok(Self::new(reason, text))
+    }
+}
+
+impl From<Score> for v1::Score {
+    fn from(score: Score) -> Self {
+        Self { metric: metric_name(score.metric).into(), mean: score.mean, patients: score.patients }
+    }
+}
+
+impl TryFrom<v1::Score> for Score {
+    type Error = FieldError;
+
+    fn try_from(score: v1::Score) -> Result<Self, FieldError> {
+        let known = [MetricName::DiceForeground].into_iter().find(|metric| metric_name(*metric) == score.metric);
+        let metric = known.ok_or_else(|| FieldError::new("metric", "is unknown"))?;
+        if !score.mean.is_finite() {
+            return Err(FieldError::new("mean", "is not a finite number"));
+        }
+        Ok(Self { metric, mean: score.mean, patients: score.patients })
+    }
+}
+
+/// A metric's full name, as plans and reports write it.
+pub fn metric_name(metric: MetricName) -> &'static str {
+    match metric {
+        MetricName::DiceForeground => "dice.foreground",
+    }
+}
+
+fn round_id(name: &str, number: u32, attempt: u32) -> Result<RoundId, FieldError> {
+    let attempt = Attempt::new(attempt).ok_or_else(|| FieldError::new("attempt", "0, expected 1 or more"))?;
+    Ok(RoundId { study: study("study", name)?, round: round("round", number)?, attempt })
+}
+
+fn model(bytes: &[u8], size: u64) -> Result<ModelRef, FieldError> {
+    Ok(ModelRef { digest: digest("model_digest", bytes)?, bytes: size })
+}
+
+fn bytes(digest: &Digest) -> Bytes {
+    Bytes::copy_from_slice(digest.as_bytes())
+}
+
+fn bounded<T>(field: &'static str, items: Vec<T>, most: usize) -> Result<Vec<T>, FieldError> {
+    if items.len() > most {
+        return Err(FieldError::new(field, format!("{} items, at most {most}", items.len())));
+    }
+    Ok(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use prost::Message;
+    use wardround_plan::{PlanDigest, RoundNumber, SiteId, StudyId};
+
+    fn id() -> RoundId {
+        let study = StudyId::new("s").expect("a name");
+        RoundId { study, round: RoundNumber::FIRST, attempt: Attempt::FIRST }
+    }
+
+    fn model_ref() -> ModelRef {
+        ModelRef { digest: Digest::of(b"model"), bytes: 40 }
+    }
+
+    #[test]
+    fn every_message_of_a_site_comes_back() {
+        let refusal = || Refusal::new(RefusalReason::TrainingFailed, "loss is NaN");
+        let (study, plan) = (id().study, PlanDigest(Digest::of(b"plan")));
+        let score = Score { metric: MetricName::DiceForeground, mean: 0.75, patients: 3 };
+        for message in [
+            FromSite::StudyAnswer { study: study.clone(), plan, answer: Ok(()) },
+            FromSite::StudyAnswer { study: study.clone(), plan, answer: Err(refusal()) },
+            FromSite::RoundAnswer { id: id(), answer: Ok(()) },
+            FromSite::RoundAnswer { id: id(), answer: Err(refusal()) },
+            FromSite::Progress { id: id(), steps_done: 1, steps_total: 2 },
+            FromSite::Scores { study, round: RoundNumber::FIRST, scores: vec![score] },
+        ] {
+            assert_eq!(FromSite::try_from(v1::FromSite::from(message.clone())), Ok(message));
+        }
+    }
+
+    #[test]
+    fn every_message_to_a_site_comes_back() {
+        let study = id().study;
+        let cohort = BTreeSet::from([SiteId::new("a").expect("a name")]);
+        let ending = |outcome, round| Ending { study: study.clone(), outcome, round, model: model_ref() };
+        let digest = Digest::of(b"");
+        for message in [
+            ToSite::Offer(Offer {
+                study: study.clone(),
+                plan: vec![1],
+                plan_digest: PlanDigest(digest),
+                layout: digest,
+            }),
+            ToSite::Invitation(Invitation { id: id(), cohort, model: model_ref(), closes_at: Timestamp::from_ms(9) }),
+            ToSite::Closed(Closing { id: id(), model: Some(model_ref()) }),
+            ToSite::Closed(Closing { id: id(), model: None }),
+            ToSite::Ended(ending(StudyOutcome::Finished, Some(RoundNumber::FIRST))),
+            ToSite::Ended(ending(StudyOutcome::Failed("why".into()), None)),
+        ] {
+            assert_eq!(ToSite::try_from(v1::ToSite::from(message.clone())), Ok(message));
+        }
+    }
+
+    #[test]
+    fn nan_scores_and_unknown_metrics_are_refused() {
+        let score = |metric: &str, mean| v1::Score { metric: metric.into(), mean, patients: 1 };
+        assert!(Score::try_from(score("dice.foreground", f64::NAN)).is_err());
+        assert!(Score::try_from(score("dice", 0.5)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_only_err(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            if let Ok(message) = v1::FromSite::decode(&bytes[..]) {
+                let _ = FromSite::try_from(message);
+            }
+            if let Ok(message) = v1::ToSite::decode(&bytes[..]) {
+                let _ = ToSite::try_from(message);
+            }
+        }
+    }
+}

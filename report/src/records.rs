@@ -1,0 +1,113 @@
+//! What a page is made from; written as JSON beside it.
+
+use serde::{Deserialize, Serialize};
+
+/// What a study promises to its patients, as every output has to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Promise {
+    /// No noise was added: **no guarantee**.
+    NoGuarantee,
+}
+
+/// One committed round, as the coordinator recorded it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoundRecord {
+    /// From 1.
+    pub round: u32,
+    /// Milliseconds since the Unix epoch.
+    pub started_ms: u64,
+    /// Milliseconds since the Unix epoch.
+    pub committed_ms: u64,
+    /// Sites whose updates are in the model.
+    pub included: Vec<String>,
+    /// SHA-256 of the model, hex.
+    pub model_sha256: String,
+    /// Mean scores that sites reported of this round's model.
+    pub scores: Vec<SiteScore>,
+}
+
+/// One score of one site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SiteScore {
+    /// The site.
+    pub site: String,
+    /// The metric's full name.
+    pub metric: String,
+    /// Mean over patients.
+    pub mean: f64,
+    /// Patients with a score.
+    pub patients: u32,
+}
+
+/// The study lead's report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StudyRecord {
+    /// The study.
+    pub study: String,
+    /// SHA-256 of the plan, hex.
+    pub plan_sha256: String,
+    /// In words: running, finished, stopped, failed with its reason.
+    pub state: String,
+    /// What it promises.
+    pub promise: Promise,
+    /// Committed rounds in order.
+    pub rounds: Vec<RoundRecord>,
+    /// For each site, Dice alone and federated, where both are known (the demo fills this).
+    pub comparison: Vec<Comparison>,
+}
+
+/// One row of the table that says whether the federation was worth it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The site.
+    pub site: String,
+    /// Validation patients with a score.
+    pub patients: u32,
+    /// Dice of the model it could train alone, in the same number of local steps.
+    pub alone: f64,
+    /// Dice of the federated model.
+    pub federated: f64,
+}
+
+/// The hospital's own report; it stays at the hospital.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SiteRecord {
+    /// The study.
+    pub study: String,
+    /// The site.
+    pub site: String,
+    /// SHA-256 of the plan, hex.
+    pub plan_sha256: String,
+    /// In words.
+    pub state: String,
+    /// What it promises.
+    pub promise: Promise,
+    /// Mean Dice of each measured round on this site's validation patients.
+    pub scores: Vec<RoundScore>,
+    /// Dice of the model this site trained alone, if it did.
+    pub alone: Option<f64>,
+    /// Predictions on validation images.
+    pub pictures: Vec<Picture>,
+}
+
+/// The score of one round's model at one site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoundScore {
+    /// From 1.
+    pub round: u32,
+    /// Mean over patients.
+    pub dice: f64,
+    /// Patients with a score.
+    pub patients: u32,
+}
+
+/// A prediction drawn over a validation image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Picture {
+    /// What it shows, without a name of file or patient.
+    pub caption: String,
+    /// PNG file; left out of the JSON, which is for numbers.
+    #[serde(skip)]
+    pub png: Vec<u8>,
+}

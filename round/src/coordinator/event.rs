@@ -1,0 +1,182 @@
+//! What happened, as it is stored: the study is the sum of its events.
+
+use super::Rejection;
+use crate::{Attempt, ModelRef, Refusal, RoundId, Score, StudyOutcome, UpdateRef};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use wardround_plan::{Digest, RoundNumber, SiteId, StudyId, Timestamp};
+
+/// One thing that happened, with its time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub event: Event,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    /// A cohort was invited.
+    RoundOpened {
+        /// The round.
+        id: RoundId,
+        /// The sites invited.
+        cohort: BTreeSet<SiteId>,
+        /// The model they start from.
+        model: ModelRef,
+        /// When the round closes.
+        closes_at: Timestamp,
+    },
+    /// After a restart of the coordinator the round stays open longer, so that sites can come back.
+    RoundExtended {
+        /// When the round closes now.
+        closes_at: Timestamp,
+    },
+    /// An update is in the running sum.
+    UpdateCounted {
+        /// Whose.
+        site: SiteId,
+        /// Which.
+        update: UpdateRef,
+        /// The running sum with it.
+        sum: Digest,
+    },
+    /// An update was refused; the site is out of this round.
+    UpdateRejected {
+        /// Whose.
+        site: SiteId,
+        /// Why.
+        rejection: Rejection,
+    },
+    /// A site left the round with a reason.
+    RoundRefused {
+        /// Who.
+        site: SiteId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The round made a model.
+    RoundCommitted {
+        /// The model.
+        model: ModelRef,
+    },
+    /// The round ended without a model.
+    RoundAbandoned {
+        /// Why, in words.
+        reason: String,
+    },
+    /// A site reported validation scores.
+    ScoresReported {
+        /// Who.
+        site: SiteId,
+        /// Of which round's model.
+        round: RoundNumber,
+        /// The scores.
+        scores: Vec<Score>,
+    },
+    /// The study is over.
+    StudyEnded {
+        /// How.
+        outcome: StudyOutcome,
+    },
+}
+
+/// Where a study stands: what its events add up to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    pub(super) study: StudyId,
+    pub(super) round: RoundNumber,
+    pub(super) attempt: Attempt,
+    pub(super) model: ModelRef,
+    pub(super) open: Option<Open>,
+    /// Why the last attempt at this round was abandoned.
+    pub(super) abandoned: Option<String>,
+    pub(super) outcome: Option<StudyOutcome>,
+}
+
+/// A round that is open.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Open {
+    pub(super) cohort: BTreeSet<SiteId>,
+    pub(super) closes_at: Timestamp,
+    pub(super) counted: BTreeMap<SiteId, UpdateRef>,
+    pub(super) out: BTreeMap<SiteId, String>,
+    pub(super) sum: Option<Digest>,
+}
+
+impl Progress {
+    pub(super) fn new(study: StudyId, model: ModelRef) -> Self {
+        Self {
+            study,
+            round: RoundNumber::FIRST,
+            attempt: Attempt::FIRST,
+            model,
+            open: None,
+            abandoned: None,
+            outcome: None,
+        }
+    }
+
+    pub(super) fn id(&self) -> RoundId {
+        RoundId { study: self.study.clone(), round: self.round, attempt: self.attempt }
+    }
+
+    /// Takes an event in. The same function serves the live machine and the replay after a restart.
+    pub(super) fn apply(&mut self, event: &Event) {
+        match event {
+            Event::RoundOpened { id, cohort, closes_at, .. } => {
+                self.round = id.round;
+                self.attempt = id.attempt;
+                self.open = Some(Open::new(cohort.clone(), *closes_at));
+            }
+            Event::RoundExtended { closes_at } => self.with_open(|open| open.closes_at = *closes_at),
+            Event::UpdateCounted { site, update, sum } => self.with_open(|open| {
+                open.counted.insert(site.clone(), *update);
+                open.sum = Some(*sum);
+            }),
+            Event::UpdateRejected { site, rejection } => self.with_open(|open| open.leave(site, rejection.to_string())),
+            Event::RoundRefused { site, refusal } => self.with_open(|open| open.leave(site, refusal.to_string())),
+            Event::RoundCommitted { model } => {
+                self.model = *model;
+                self.open = None;
+                self.abandoned = None;
+                self.round = self.round.next();
+                self.attempt = Attempt::FIRST;
+            }
+            Event::RoundAbandoned { reason } => {
+                self.open = None;
+                self.abandoned = Some(reason.clone());
+                self.attempt = self.attempt.next();
+            }
+            Event::ScoresReported { .. } => {}
+            Event::StudyEnded { outcome } => {
+                self.open = None;
+                self.outcome = Some(outcome.clone());
+            }
+        }
+    }
+
+    fn with_open(&mut self, change: impl FnOnce(&mut Open)) {
+        if let Some(open) = &mut self.open {
+            change(open);
+        }
+    }
+}
+
+impl Open {
+    fn new(cohort: BTreeSet<SiteId>, closes_at: Timestamp) -> Self {
+        Self { cohort, closes_at, counted: BTreeMap::new(), out: BTreeMap::new(), sum: None }
+    }
+
+    fn leave(&mut self, site: &SiteId, why: String) {
+        self.out.insert(site.clone(), why);
+    }
+
+    /// Sites whose update may still come.
+    pub(super) fn pending(&self) -> impl Iterator<Item = &SiteId> {
+        self.cohort.iter().filter(|site| !self.counted.contains_key(*site) && !self.out.contains_key(*site))
+    }
+}

@@ -1,0 +1,416 @@
+//! The study machine: inputs in, effects out.
+
+use super::event::{Event, Progress, Recorded};
+use super::presence::{Presence, Standing};
+use super::{Rejection, collecting, gathering};
+use crate::{Closing, Ending, FromSite, ModelRef, Offer, Refusal, RoundId, StudyOutcome, ToSite, UpdateRef};
+use std::collections::{BTreeSet, VecDeque};
+use wardround_plan::{Digest, Duration, Plan, SiteId, StudyId, Timestamp};
+
+/// A study as it was submitted: the frozen plan, the layout of its network, the model to begin with.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// The plan; its name is the study's name.
+    pub plan: Plan,
+    /// Digest of the names and shapes of the weights.
+    pub layout: Digest,
+    /// The initial model.
+    pub model: ModelRef,
+}
+
+/// What can happen to a study.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// Who is enrolled now. A site that is missing here is treated as gone.
+    Roster(BTreeSet<SiteId>),
+    /// A site opened its control stream.
+    Arrived(SiteId),
+    /// A site's control stream ended.
+    Left(SiteId),
+    /// A site said something.
+    Said(SiteId, FromSite),
+    /// A site's upload is complete and its digest verified.
+    Uploaded(SiteId, RoundId, UpdateRef),
+    /// An [`Effect::Fold`] is done: the new running sum.
+    Folded(Digest),
+    /// An [`Effect::Fold`] met a number it cannot add.
+    FoldRefused(Rejection),
+    /// An [`Effect::Apply`] is done: the next model.
+    Applied(ModelRef),
+    /// The study lead ends the study.
+    Stop,
+}
+
+/// What the shell has to do, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Store this durably before performing any later effect.
+    Persist(Recorded),
+    /// Send, if the site is connected.
+    Send(SiteId, ToSite),
+    /// Add an update to the running sum and answer with `Folded` or `FoldRefused`. At most one is under way.
+    Fold(Fold),
+    /// Make the next model from the running sum and answer with `Applied`.
+    Apply {
+        /// The model the sites started from.
+        model: ModelRef,
+        /// The running sum.
+        sum: Digest,
+        /// The weights of the sites in it.
+        weights: Vec<u32>,
+    },
+    /// Tell the site that waits for the receipt of its upload.
+    Receipt(SiteId, RoundId, Result<(), Rejection>),
+    /// A stored sum is of no more use.
+    Discard(Digest),
+}
+
+/// One addition to the running sum.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fold {
+    /// Whose update.
+    pub site: SiteId,
+    /// For which round.
+    pub id: RoundId,
+    /// The update.
+    pub update: UpdateRef,
+    /// How much it counts.
+    pub weight: u32,
+    /// The sum so far; `None` for the first.
+    pub onto: Option<Digest>,
+}
+
+/// Whether an upload may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It may.
+    Welcome,
+    /// This very update is in the sum already; the receipt was lost.
+    AlreadyCounted,
+}
+
+/// Where a study is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Waiting for sites.
+    Gathering,
+    /// Sites train and send.
+    Collecting,
+    /// The next model is being made.
+    Applying,
+    /// Over.
+    Ended,
+}
+
+/// One site, as the study lead sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SiteView {
+    /// Who.
+    pub site: SiteId,
+    /// What it does.
+    pub phase: SitePhase,
+    /// Local steps done and to do, while it trains.
+    pub steps: Option<(u32, u32)>,
+    /// Why it does not take part, if it does not.
+    pub reason: Option<String>,
+}
+
+/// What a site does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SitePhase {
+    /// Not connected.
+    Absent,
+    /// Connected, nothing to do.
+    Waiting,
+    /// Said no to the study or the round, or its update was refused.
+    Refused,
+    /// Trains or sends.
+    Training,
+    /// Its update is in the sum.
+    Counted,
+}
+
+/// A study, as the study lead sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// The round, while the study runs: open or about to be opened.
+    pub id: RoundId,
+    /// Where it is.
+    pub phase: Phase,
+    /// The last committed model, or the initial one.
+    pub model: ModelRef,
+    /// How it ended, once it has.
+    pub outcome: Option<StudyOutcome>,
+    /// Every enrolled site.
+    pub sites: Vec<SiteView>,
+}
+
+/// The coordinator's machine for one study.
+pub struct Study {
+    pub(super) submission: Submission,
+    pub(super) progress: Progress,
+    pub(super) presence: Presence,
+    pub(super) arrived: VecDeque<(SiteId, UpdateRef)>,
+    pub(super) folding: Option<(SiteId, UpdateRef)>,
+    pub(super) applying: bool,
+    pub(super) quorum_since: Option<Timestamp>,
+    effects: VecDeque<Effect>,
+}
+
+impl Study {
+    /// A study at its beginning.
+    pub fn new(submission: Submission) -> Self {
+        let progress = Progress::new(submission.plan.study.name.clone(), submission.model);
+        Self {
+            submission,
+            progress,
+            presence: Presence::new(),
+            arrived: VecDeque::new(),
+            folding: None,
+            applying: false,
+            quorum_since: None,
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// The study that these events made, after a restart. An open round stays open at least `absence_s` longer, so
+    /// that its sites can come back; what they sent before is in the sum already.
+    pub fn restore(now: Timestamp, submission: Submission, events: impl IntoIterator<Item = Event>) -> Self {
+        let mut study = Self::new(submission);
+        events.into_iter().for_each(|event| study.progress.apply(&event));
+        let patience = Duration::from_s(study.submission.plan.study.absence_s);
+        if study.progress.open.as_ref().is_some_and(|open| open.closes_at < now + patience) {
+            study.record(now, Event::RoundExtended { closes_at: now + patience });
+        }
+        study
+    }
+
+    /// Takes one input in.
+    ///
+    /// # Errors
+    /// A [`Rejection`] of what a site said. The study is as before, and goes on.
+    pub fn handle(&mut self, now: Timestamp, input: Input) -> Result<(), Rejection> {
+        let result = self.take(now, input);
+        self.tick(now);
+        result
+    }
+
+    /// Does what the time asks for.
+    pub fn tick(&mut self, now: Timestamp) {
+        if self.progress.outcome.is_some() {
+            return;
+        }
+        if self.progress.open.is_none() {
+            gathering::advance(self, now);
+        }
+        if self.progress.open.is_some() {
+            collecting::advance(self, now);
+        }
+        // A round that just ended makes room for the next one, or for another attempt.
+        if self.progress.open.is_none() && self.progress.outcome.is_none() {
+            gathering::advance(self, now);
+        }
+    }
+
+    /// When `tick` wants to be called next; `None` if nothing depends on time now.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match (&self.progress.outcome, &self.progress.open) {
+            (Some(_), _) => None,
+            (None, None) => gathering::deadline(self),
+            (None, Some(open)) => collecting::deadline(self, open),
+        }
+    }
+
+    /// The next thing to do, until there is none.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// Whether `site` may upload `update` of `bytes` for the round `id` now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn admit(&self, site: &SiteId, id: &RoundId, update: &UpdateRef, bytes: u64) -> Result<Admission, Rejection> {
+        collecting::admit(self, site, id, update, bytes)
+    }
+
+    /// The study as its lead sees it.
+    pub fn view(&self) -> View {
+        View {
+            id: self.progress.id(),
+            phase: self.phase(),
+            model: self.progress.model,
+            outcome: self.progress.outcome.clone(),
+            sites: self
+                .presence
+                .each()
+                .map(|(site, here, standing, steps)| self.site_view(site, here, standing, steps))
+                .collect(),
+        }
+    }
+
+    /// The submission.
+    pub fn submission(&self) -> &Submission {
+        &self.submission
+    }
+
+    fn take(&mut self, now: Timestamp, input: Input) -> Result<(), Rejection> {
+        match input {
+            Input::Roster(roster) => self.presence.enrol(now, &roster),
+            Input::Arrived(site) => self.greet(now, &site),
+            Input::Left(site) => self.presence.leave(now, &site),
+            Input::Said(site, message) => self.listen(now, site, message)?,
+            Input::Uploaded(site, id, update) => collecting::uploaded(self, site, id, update)?,
+            Input::Folded(sum) => collecting::folded(self, now, sum),
+            Input::FoldRefused(rejection) => collecting::fold_refused(self, now, rejection),
+            Input::Applied(model) => collecting::applied(self, now, model),
+            Input::Stop => self.end(now, StudyOutcome::Stopped),
+        }
+        Ok(())
+    }
+
+    fn greet(&mut self, now: Timestamp, site: &SiteId) {
+        if !self.presence.arrive(now, site) {
+            return;
+        }
+        let message = match &self.progress.outcome {
+            None => ToSite::Offer(self.offer()),
+            Some(outcome) => ToSite::Ended(self.ending(outcome.clone())),
+        };
+        self.send(site.clone(), message);
+    }
+
+    fn listen(&mut self, now: Timestamp, site: SiteId, message: FromSite) -> Result<(), Rejection> {
+        match message {
+            FromSite::StudyAnswer { study, plan, answer } => self.study_answered(&site, &study, plan, answer),
+            FromSite::RoundAnswer { id, answer } => collecting::answered(self, now, site, id, answer),
+            FromSite::Progress { id, steps_done, steps_total } => {
+                collecting::progressed(self, &site, &id, steps_done.min(steps_total), steps_total)
+            }
+            FromSite::Scores { study, round, scores } => self.scored(now, site, &study, round, scores),
+        }
+    }
+
+    fn study_answered(
+        &mut self,
+        site: &SiteId,
+        study: &StudyId,
+        plan: wardround_plan::PlanDigest,
+        answer: Result<(), Refusal>,
+    ) -> Result<(), Rejection> {
+        if *study != self.progress.study || plan != self.submission.plan.digest() || !self.presence.is_present(site) {
+            return Err(Rejection::NotExpected(site.clone()));
+        }
+        let accepted = answer.is_ok();
+        self.presence.answer(site, answer);
+        if accepted {
+            collecting::invite_again(self, site);
+        }
+        Ok(())
+    }
+
+    /// Scores are taken for committed rounds only, and once for each site and round by the report that reads them.
+    fn scored(
+        &mut self,
+        now: Timestamp,
+        site: SiteId,
+        study: &StudyId,
+        round: wardround_plan::RoundNumber,
+        scores: Vec<crate::Score>,
+    ) -> Result<(), Rejection> {
+        let known = *study == self.progress.study && round < self.progress.round && self.presence.is_enrolled(&site);
+        if !known {
+            return Err(Rejection::NotExpected(site));
+        }
+        self.record(now, Event::ScoresReported { site, round, scores });
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self, now: Timestamp, outcome: StudyOutcome) {
+        if self.progress.outcome.is_some() {
+            return;
+        }
+        let sum = self.progress.open.as_ref().and_then(|open| open.sum);
+        self.reject_arrived();
+        self.record(now, Event::StudyEnded { outcome: outcome.clone() });
+        let message = ToSite::Ended(self.ending(outcome));
+        self.send_all(&message);
+        self.discard(sum);
+    }
+
+    /// Uploads that were waiting for the sum get their answer: the round is no longer open.
+    pub(super) fn reject_arrived(&mut self) {
+        let id = self.progress.id();
+        for (site, _) in std::mem::take(&mut self.arrived) {
+            self.push(Effect::Receipt(site, id.clone(), Err(Rejection::NotOpen(id.clone()))));
+        }
+    }
+
+    pub(super) fn record(&mut self, at: Timestamp, event: Event) {
+        self.progress.apply(&event);
+        self.push(Effect::Persist(Recorded { at, event }));
+    }
+
+    pub(super) fn push(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    pub(super) fn discard(&mut self, blob: Option<Digest>) {
+        self.effects.extend(blob.map(Effect::Discard));
+    }
+
+    pub(super) fn send(&mut self, site: SiteId, message: ToSite) {
+        self.push(Effect::Send(site, message));
+    }
+
+    pub(super) fn send_all(&mut self, message: &ToSite) {
+        let sites: Vec<SiteId> = self.presence.present().cloned().collect();
+        sites.into_iter().for_each(|site| self.send(site, message.clone()));
+    }
+
+    pub(super) fn close(&mut self, id: RoundId, model: Option<ModelRef>) {
+        self.send_all(&ToSite::Closed(Closing { id, model }));
+    }
+
+    fn offer(&self) -> Offer {
+        let plan = &self.submission.plan;
+        Offer {
+            study: plan.study.name.clone(),
+            plan: plan.to_canonical(),
+            plan_digest: plan.digest(),
+            layout: self.submission.layout,
+        }
+    }
+
+    fn ending(&self, outcome: StudyOutcome) -> Ending {
+        let study = self.progress.study.clone();
+        let committed = self.progress.round.get() - 1;
+        Ending { study, outcome, round: wardround_plan::RoundNumber::new(committed), model: self.progress.model }
+    }
+
+    fn phase(&self) -> Phase {
+        match (&self.progress.outcome, &self.progress.open) {
+            (Some(_), _) => Phase::Ended,
+            (None, None) => Phase::Gathering,
+            (None, Some(_)) if self.applying => Phase::Applying,
+            (None, Some(_)) => Phase::Collecting,
+        }
+    }
+
+    fn site_view(&self, site: &SiteId, here: bool, standing: &Standing, steps: Option<(u32, u32)>) -> SiteView {
+        let open = self.progress.open.as_ref();
+        let out = open.and_then(|open| open.out.get(site)).cloned();
+        let reason = out.or_else(|| match standing {
+            Standing::Refused(refusal) => Some(refusal.text().to_owned()),
+            _ => None,
+        });
+        let phase = match open {
+            _ if reason.is_some() => SitePhase::Refused,
+            Some(open) if open.counted.contains_key(site) => SitePhase::Counted,
+            _ if !here => SitePhase::Absent,
+            Some(open) if open.cohort.contains(site) => SitePhase::Training,
+            _ => SitePhase::Waiting,
+        };
+        SiteView { site: site.clone(), phase, steps, reason }
+    }
+}

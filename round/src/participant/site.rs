@@ -1,0 +1,351 @@
+//! The site machine: inputs in, effects out.
+
+use super::Event;
+use crate::{
+    Closing, Ending, FromSite, Invitation, ModelRef, Offer, Refusal, RoundId, Score, StudyOutcome, ToSite, UpdateRef,
+};
+use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU32;
+use wardround_plan::{PlanDigest, RoundNumber, StudyId, Timestamp};
+
+/// What can happen to a site.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The control stream is open.
+    Connected,
+    /// The control stream ended. Training goes on.
+    Disconnected,
+    /// The coordinator said something.
+    Said(ToSite),
+    /// The policy has decided on an offer.
+    Decided(StudyId, PlanDigest, Result<Terms, Refusal>),
+    /// Training is done, or failed for good.
+    Trained(RoundId, Result<UpdateRef, Refusal>),
+    /// Training stopped early because its round is over.
+    TrainingCancelled(RoundId),
+    /// The upload is done, or not.
+    Uploaded(RoundId, Result<(), UploadFailure>),
+    /// A model was measured; `None` where that failed, which the shell has logged.
+    Evaluated(Evaluation, Option<Vec<Score>>),
+}
+
+/// What the site needs to know of a plan to follow its rounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Rounds from one evaluation to the next.
+    pub evaluate_every: NonZeroU32,
+    /// The last round, which is always evaluated.
+    pub rounds: u32,
+}
+
+/// Why an upload did not end with a receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UploadFailure {
+    /// The connection broke; the upload goes on where it stopped after the next invitation.
+    Broken,
+    /// The coordinator does not want it.
+    Rejected(String),
+}
+
+/// A committed model to be measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// The study.
+    pub study: StudyId,
+    /// The round that made the model.
+    pub round: RoundNumber,
+    /// The model.
+    pub model: ModelRef,
+}
+
+/// What the shell has to do, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Store this durably before performing any later effect.
+    Persist(Timestamp, Event),
+    /// Ask the policy, and answer with `Decided`.
+    Decide(Offer),
+    /// Send; nothing in it comes from a patient.
+    Say(FromSite),
+    /// Send these scores, if they may leave the site.
+    Report(Evaluation, Vec<Score>),
+    /// Fetch the model, train, store the update, and answer with `Trained`.
+    Train(Invitation),
+    /// The round is over: training for it may stop early. It answers with `TrainingCancelled`, or
+    /// with `Trained` if it was done already.
+    CancelTraining(RoundId),
+    /// Upload the stored update and answer with `Uploaded`.
+    Upload(RoundId, UpdateRef),
+    /// Fetch the model, measure it, and answer with `Evaluated`.
+    Evaluate(Evaluation),
+    /// A stored update is of no more use.
+    Discard(UpdateRef),
+}
+
+/// The site's machine for all its studies. It does one job at a time.
+#[derive(Default)]
+pub struct Site {
+    studies: BTreeMap<StudyId, Part>,
+    jobs: VecDeque<Job>,
+    busy: Option<Job>,
+    effects: VecDeque<Effect>,
+}
+
+/// What the site knows of one study.
+#[derive(Default)]
+struct Part {
+    /// Accepted by the policy on this connection.
+    terms: Option<Terms>,
+    trained: Option<Trained>,
+    last_evaluated: Option<(Evaluation, Vec<Score>)>,
+    ended: bool,
+}
+
+/// An update that is stored. It serves every attempt at its round that starts from the same model.
+#[derive(Clone)]
+struct Trained {
+    round: RoundNumber,
+    model: ModelRef,
+    update: UpdateRef,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Job {
+    Train(Invitation),
+    Upload(RoundId, UpdateRef),
+    Evaluate(Evaluation),
+}
+
+impl Site {
+    /// A site without a past.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The site that these events made, after a restart.
+    pub fn restore(events: impl IntoIterator<Item = Event>) -> Self {
+        let mut site = Self::new();
+        events.into_iter().for_each(|event| site.apply(&event));
+        site
+    }
+
+    /// Takes one input in. What the coordinator says out of turn is ignored: it can be late, but not obeyed.
+    pub fn handle(&mut self, now: Timestamp, input: Input) {
+        match input {
+            Input::Connected => self.reconnected(),
+            Input::Disconnected => self.reconnected(),
+            Input::Said(message) => self.listen(now, message),
+            Input::Decided(study, plan, decision) => self.decided(now, study, plan, decision),
+            Input::Trained(id, result) => self.trained(now, id, result),
+            Input::TrainingCancelled(id) => drop(self.finish_training(&id)),
+            Input::Uploaded(id, result) => self.uploaded(now, &id, result),
+            Input::Evaluated(evaluation, scores) => self.evaluated(now, evaluation, scores),
+        }
+        self.start_next();
+    }
+
+    /// Nothing at a site depends on time alone: the coordinator's deadline closes a round.
+    pub fn tick(&mut self, _now: Timestamp) {}
+
+    /// Never: see [`Site::tick`].
+    pub fn deadline(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// The next thing to do, until there is none.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// Every acceptance ends with its connection: the policy is asked again after each.
+    fn reconnected(&mut self) {
+        self.studies.values_mut().for_each(|part| part.terms = None);
+        self.jobs.retain(|job| matches!(job, Job::Evaluate(_)));
+    }
+
+    fn listen(&mut self, now: Timestamp, message: ToSite) {
+        match message {
+            ToSite::Offer(offer) => self.effects.push_back(Effect::Decide(offer)),
+            ToSite::Invitation(invitation) => self.invited(invitation),
+            ToSite::Closed(closing) => self.closed(closing),
+            ToSite::Ended(ending) => self.ended(now, ending),
+        }
+    }
+
+    fn decided(&mut self, now: Timestamp, study: StudyId, plan: PlanDigest, decision: Result<Terms, Refusal>) {
+        let part = self.studies.entry(study.clone()).or_default();
+        part.terms = decision.as_ref().ok().copied();
+        let last = part.last_evaluated.clone().filter(|_| part.terms.is_some());
+        let answer = decision.map(|_| ());
+        let refusal = answer.clone().err();
+        self.record(now, Event::Decided { study: study.clone(), plan, refusal });
+        self.effects.push_back(Effect::Say(FromSite::StudyAnswer { study, plan, answer }));
+        // The connection may have broken before these were sent; the coordinator takes them twice.
+        self.effects.extend(last.map(|(evaluation, scores)| Effect::Report(evaluation, scores)));
+    }
+
+    fn invited(&mut self, invitation: Invitation) {
+        let Some(part) = self.studies.get(&invitation.id.study).filter(|part| part.terms.is_some()) else { return };
+        let trained = part.trained.as_ref();
+        let stored = trained.filter(|done| done.round == invitation.id.round && done.model == invitation.model);
+        let job = match stored {
+            Some(done) => Job::Upload(invitation.id, done.update),
+            None => Job::Train(invitation),
+        };
+        if !self.is_training_for(&job) {
+            self.jobs.retain(|queued| !same_study_round_work(queued, &job));
+            self.jobs.push_back(job);
+        }
+    }
+
+    /// An invitation repeated after a broken connection does not start training again. An upload is queued again:
+    /// the one under way may be about to fail with its connection.
+    fn is_training_for(&self, job: &Job) -> bool {
+        matches!((&self.busy, job), (Some(Job::Train(now)), Job::Train(asked)) if now.id == asked.id)
+    }
+
+    fn closed(&mut self, closing: Closing) {
+        let Closing { id, model } = closing;
+        self.drop_work_for(&id);
+        let Some(part) = self.studies.get_mut(&id.study) else { return };
+        let Some(model) = model else { return };
+        let done = part.trained.take_if(|trained| trained.round <= id.round);
+        self.effects.extend(done.map(|trained| Effect::Discard(trained.update)));
+        let due =
+            |terms: Terms| id.round.get().is_multiple_of(terms.evaluate_every.get()) || id.round.get() >= terms.rounds;
+        if part.terms.is_some_and(due) {
+            self.want_evaluation(Evaluation { study: id.study, round: id.round, model });
+        }
+    }
+
+    fn ended(&mut self, now: Timestamp, ending: Ending) {
+        let Ending { study, outcome, round, model } = ending;
+        let Some(part) = self.studies.get_mut(&study) else { return };
+        let finished = outcome == StudyOutcome::Finished;
+        let unused = part.trained.take();
+        self.effects.extend(unused.map(|trained| Effect::Discard(trained.update)));
+        if !part.ended {
+            self.drop_work_of(&study);
+            self.record(now, Event::Ended { study: study.clone(), outcome, model });
+        }
+        if let Some(round) = round.filter(|_| finished) {
+            self.want_evaluation(Evaluation { study, round, model });
+        }
+    }
+
+    fn want_evaluation(&mut self, evaluation: Evaluation) {
+        let measured = self.studies.get(&evaluation.study).and_then(|part| part.last_evaluated.as_ref());
+        let job = Job::Evaluate(evaluation.clone());
+        if measured.is_none_or(|(last, _)| *last != evaluation)
+            && !self.jobs.contains(&job)
+            && self.busy.as_ref() != Some(&job)
+        {
+            self.jobs.push_back(job);
+        }
+    }
+
+    fn trained(&mut self, now: Timestamp, id: RoundId, result: Result<UpdateRef, Refusal>) {
+        let Some(Job::Train(invitation)) = self.finish_training(&id) else { return };
+        match result {
+            Ok(update) => {
+                self.record(now, Event::Trained { id: id.clone(), model: invitation.model, update });
+                self.jobs.push_front(Job::Upload(id, update));
+            }
+            Err(refusal) => self.effects.push_back(Effect::Say(FromSite::RoundAnswer { id, answer: Err(refusal) })),
+        }
+    }
+
+    fn uploaded(&mut self, now: Timestamp, id: &RoundId, result: Result<(), UploadFailure>) {
+        if self.finish(|job| matches!(job, Job::Upload(job, _) if job == id)).is_some() && result.is_ok() {
+            self.record(now, Event::Sent { id: id.clone() });
+        }
+    }
+
+    fn evaluated(&mut self, now: Timestamp, evaluation: Evaluation, scores: Option<Vec<Score>>) {
+        self.finish(|job| matches!(job, Job::Evaluate(job) if *job == evaluation));
+        let Some(scores) = scores else { return };
+        let Evaluation { study, round, model } = evaluation.clone();
+        self.record(now, Event::Evaluated { study, round, model, scores: scores.clone() });
+        self.effects.push_back(Effect::Report(evaluation, scores));
+    }
+
+    fn finish_training(&mut self, id: &RoundId) -> Option<Job> {
+        self.finish(|job| matches!(job, Job::Train(invitation) if invitation.id == *id))
+    }
+
+    fn finish(&mut self, is_it: impl Fn(&Job) -> bool) -> Option<Job> {
+        self.busy.take_if(|job| is_it(job))
+    }
+
+    fn start_next(&mut self) {
+        if self.busy.is_some() {
+            return;
+        }
+        let Some(job) = self.jobs.pop_front() else { return };
+        self.busy = Some(job.clone());
+        match job {
+            Job::Train(invitation) => {
+                let id = invitation.id.clone();
+                self.effects.push_back(Effect::Say(FromSite::RoundAnswer { id, answer: Ok(()) }));
+                self.effects.push_back(Effect::Train(invitation));
+            }
+            Job::Upload(id, update) => self.effects.push_back(Effect::Upload(id, update)),
+            Job::Evaluate(evaluation) => self.effects.push_back(Effect::Evaluate(evaluation)),
+        }
+    }
+
+    fn drop_work_for(&mut self, id: &RoundId) {
+        self.jobs.retain(|job| job.round() != Some(id));
+        self.cancel_training(|busy| busy == id);
+    }
+
+    fn drop_work_of(&mut self, study: &StudyId) {
+        self.jobs.retain(|job| job.round().is_none_or(|id| id.study != *study));
+        self.cancel_training(|busy| busy.study == *study);
+    }
+
+    fn cancel_training(&mut self, is_over: impl Fn(&RoundId) -> bool) {
+        if let Some(Job::Train(invitation)) = self.busy.as_ref().filter(|job| job.round().is_some_and(&is_over)) {
+            self.effects.push_back(Effect::CancelTraining(invitation.id.clone()));
+        }
+    }
+
+    fn record(&mut self, at: Timestamp, event: Event) {
+        self.apply(&event);
+        self.effects.push_back(Effect::Persist(at, event));
+    }
+
+    /// Takes an event in. The same function serves the live machine and the replay after a restart.
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Decided { study, .. } => {
+                self.studies.entry(study.clone()).or_default();
+            }
+            Event::Trained { id, model, update } => {
+                let part = self.studies.entry(id.study.clone()).or_default();
+                part.trained = Some(Trained { round: id.round, model: *model, update: *update });
+            }
+            Event::Sent { .. } => {}
+            Event::Evaluated { study, round, model, scores } => {
+                let evaluation = Evaluation { study: study.clone(), round: *round, model: *model };
+                self.studies.entry(study.clone()).or_default().last_evaluated = Some((evaluation, scores.clone()));
+            }
+            Event::Ended { study, .. } => self.studies.entry(study.clone()).or_default().ended = true,
+        }
+    }
+}
+
+impl Job {
+    /// The round a job works for; an evaluation outlives its round.
+    fn round(&self) -> Option<&RoundId> {
+        match self {
+            Self::Train(invitation) => Some(&invitation.id),
+            Self::Upload(id, _) => Some(id),
+            Self::Evaluate(_) => None,
+        }
+    }
+}
+
+fn same_study_round_work(a: &Job, b: &Job) -> bool {
+    a.round().zip(b.round()).is_some_and(|(a, b)| a.study == b.study)
+}

@@ -1,0 +1,197 @@
+//! The site machine, driven by lists of inputs.
+
+use super::*;
+use crate::{
+    Attempt, Closing, Ending, FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, RoundId, Score,
+    StudyOutcome, ToSite, UpdateRef,
+};
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use wardround_plan::{Digest, MetricName, PlanDigest, RoundNumber, StudyId, Timestamp};
+
+const NOW: Timestamp = Timestamp::from_ms(0);
+
+fn study() -> StudyId {
+    StudyId::new("s").expect("a name")
+}
+
+fn model(n: u8) -> ModelRef {
+    ModelRef { digest: Digest::of(&[n]), bytes: 40 }
+}
+
+fn update() -> UpdateRef {
+    UpdateRef { digest: Digest::of(b"update") }
+}
+
+fn id(round: u32, attempt: u32) -> RoundId {
+    RoundId {
+        study: study(),
+        round: RoundNumber::new(round).expect("from 1"),
+        attempt: Attempt::new(attempt).expect("from 1"),
+    }
+}
+
+fn plan() -> PlanDigest {
+    PlanDigest(Digest::of(b"plan"))
+}
+
+fn invitation(round: u32, attempt: u32, model_number: u8) -> Invitation {
+    let closes_at = Timestamp::from_ms(1000);
+    Invitation { id: id(round, attempt), cohort: BTreeSet::new(), model: model(model_number), closes_at }
+}
+
+fn invite(round: u32, attempt: u32, model_number: u8) -> Input {
+    Input::Said(ToSite::Invitation(invitation(round, attempt, model_number)))
+}
+
+fn offer() -> Input {
+    Input::Said(ToSite::Offer(Offer { study: study(), plan: vec![], plan_digest: plan(), layout: Digest::of(b"") }))
+}
+
+fn accepted() -> Input {
+    let evaluate_every = NonZeroU32::new(2).expect("two");
+    Input::Decided(study(), plan(), Ok(Terms { evaluate_every, rounds: 3 }))
+}
+
+fn closed(round: u32, attempt: u32, made: Option<u8>) -> Input {
+    Input::Said(ToSite::Closed(Closing { id: id(round, attempt), model: made.map(model) }))
+}
+
+fn feed(site: &mut Site, inputs: Vec<Input>) -> Vec<Effect> {
+    inputs.into_iter().for_each(|input| site.handle(NOW, input));
+    std::iter::from_fn(|| site.poll_effect()).collect()
+}
+
+fn events(effects: &[Effect]) -> Vec<Event> {
+    let event = |effect: &Effect| match effect {
+        Effect::Persist(_, event) => Some(event.clone()),
+        _ => None,
+    };
+    effects.iter().filter_map(event).collect()
+}
+
+#[test]
+fn a_round_goes_from_offer_to_receipt() {
+    let mut site = Site::new();
+    let effects = feed(&mut site, vec![Input::Connected, offer(), accepted(), invite(1, 1, 0)]);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Decide(_))));
+    assert!(effects.contains(&Effect::Train(invitation(1, 1, 0))));
+    let effects = feed(&mut site, vec![Input::Trained(id(1, 1), Ok(update()))]);
+    assert!(matches!(&effects[..], [Effect::Persist(_, Event::Trained { .. }), Effect::Upload(_, _)]), "{effects:?}");
+    let effects = feed(&mut site, vec![Input::Uploaded(id(1, 1), Ok(())), closed(1, 1, Some(1))]);
+    assert!(effects.contains(&Effect::Discard(update())));
+}
+
+#[test]
+fn an_invitation_before_the_policy_said_yes_is_ignored() {
+    let mut site = Site::new();
+    assert_eq!(feed(&mut site, vec![Input::Connected, invite(1, 1, 0)]), []);
+    let no = Refusal::new(RefusalReason::PlanNotAllowed, "no");
+    let effects = feed(&mut site, vec![Input::Decided(study(), plan(), Err(no)), invite(1, 1, 0)]);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Train(_))), "{effects:?}");
+}
+
+#[test]
+fn an_acceptance_ends_with_its_connection() {
+    let mut site = Site::new();
+    feed(&mut site, vec![Input::Connected, accepted(), Input::Disconnected, Input::Connected]);
+    assert_eq!(feed(&mut site, vec![invite(1, 1, 0)]), []);
+}
+
+#[test]
+fn training_goes_on_over_a_broken_connection_and_is_not_begun_twice() {
+    let mut site = Site::new();
+    feed(&mut site, vec![Input::Connected, accepted(), invite(1, 1, 0), Input::Disconnected]);
+    let effects = feed(&mut site, vec![Input::Connected, accepted(), invite(1, 1, 0)]);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Train(_))), "{effects:?}");
+    let effects = feed(&mut site, vec![Input::Trained(id(1, 1), Ok(update()))]);
+    assert!(effects.contains(&Effect::Upload(id(1, 1), update())));
+}
+
+#[test]
+fn a_broken_upload_goes_on_after_the_next_invitation() {
+    let mut site = Site::new();
+    feed(&mut site, vec![Input::Connected, accepted(), invite(1, 1, 0), Input::Trained(id(1, 1), Ok(update()))]);
+    // The new invitation overtakes the news that the old upload broke.
+    feed(&mut site, vec![Input::Disconnected, Input::Connected, accepted(), invite(1, 1, 0)]);
+    let effects = feed(&mut site, vec![Input::Uploaded(id(1, 1), Err(UploadFailure::Broken))]);
+    assert!(effects.contains(&Effect::Upload(id(1, 1), update())), "{effects:?}");
+}
+
+#[test]
+fn after_a_restart_a_stored_update_is_sent_and_not_trained_again() {
+    let mut site = Site::new();
+    let mut effects = feed(&mut site, vec![Input::Connected, accepted(), invite(1, 1, 0)]);
+    effects.extend(feed(&mut site, vec![Input::Trained(id(1, 1), Ok(update()))]));
+    let mut restored = Site::restore(events(&effects));
+    let effects = feed(&mut restored, vec![Input::Connected, accepted(), invite(1, 1, 0)]);
+    assert!(effects.contains(&Effect::Upload(id(1, 1), update())), "{effects:?}");
+}
+
+#[test]
+fn a_second_attempt_from_the_same_model_uses_the_same_update() {
+    let mut site = Site::new();
+    feed(&mut site, vec![Input::Connected, accepted(), invite(1, 1, 0), Input::Trained(id(1, 1), Ok(update()))]);
+    feed(&mut site, vec![Input::Uploaded(id(1, 1), Err(UploadFailure::Rejected("closed".into()))), closed(1, 1, None)]);
+    let effects = feed(&mut site, vec![invite(1, 2, 0)]);
+    assert!(effects.contains(&Effect::Upload(id(1, 2), update())), "{effects:?}");
+    let other = feed(&mut site, vec![Input::Uploaded(id(1, 2), Ok(())), invite(1, 3, 7)]);
+    assert!(other.contains(&Effect::Train(invitation(1, 3, 7))), "another model needs another update: {other:?}");
+}
+
+#[test]
+fn a_round_that_closes_cancels_its_training_and_the_next_begins() {
+    let mut site = Site::new();
+    feed(&mut site, vec![Input::Connected, accepted(), invite(1, 1, 0)]);
+    let effects = feed(&mut site, vec![closed(1, 1, Some(1)), invite(2, 1, 1)]);
+    assert!(effects.contains(&Effect::CancelTraining(id(1, 1))));
+    let effects = feed(&mut site, vec![Input::TrainingCancelled(id(1, 1))]);
+    assert!(effects.contains(&Effect::Train(invitation(2, 1, 1))), "{effects:?}");
+}
+
+#[test]
+fn models_are_measured_as_often_as_the_plan_says_and_at_the_end() {
+    let mut site = Site::new();
+    feed(&mut site, vec![Input::Connected, accepted()]);
+    let measured = |effects: Vec<Effect>| effects.iter().any(|effect| matches!(effect, Effect::Evaluate(_)));
+    assert!(!measured(feed(&mut site, vec![closed(1, 1, Some(1))])));
+    assert!(measured(feed(&mut site, vec![closed(2, 1, Some(2))])));
+    let second = Evaluation { study: study(), round: id(2, 1).round, model: model(2) };
+    let score = Score { metric: MetricName::DiceForeground, mean: 0.5, patients: 2 };
+    let effects = feed(&mut site, vec![Input::Evaluated(second.clone(), Some(vec![score.clone()]))]);
+    assert!(effects.contains(&Effect::Report(second, vec![score])));
+    assert!(measured(feed(&mut site, vec![closed(3, 1, Some(3))])), "the last round is always measured");
+}
+
+#[test]
+fn scores_are_reported_again_on_a_new_connection() {
+    let mut site = Site::new();
+    feed(&mut site, vec![Input::Connected, accepted(), closed(2, 1, Some(2))]);
+    let second = Evaluation { study: study(), round: id(2, 1).round, model: model(2) };
+    feed(&mut site, vec![Input::Evaluated(second.clone(), Some(vec![])), Input::Disconnected, Input::Connected]);
+    assert!(feed(&mut site, vec![accepted()]).contains(&Effect::Report(second, vec![])));
+}
+
+#[test]
+fn the_end_of_a_study_is_stored_once_and_its_model_measured_once() {
+    let mut site = Site::new();
+    feed(&mut site, vec![Input::Connected, accepted()]);
+    let ending = || {
+        let (outcome, round) = (StudyOutcome::Finished, RoundNumber::new(3));
+        Input::Said(ToSite::Ended(Ending { study: study(), outcome, round, model: model(3) }))
+    };
+    let effects = feed(&mut site, vec![ending()]);
+    assert!(matches!(&effects[..], [Effect::Persist(_, Event::Ended { .. }), Effect::Evaluate(_)]), "{effects:?}");
+    let third = Evaluation { study: study(), round: id(3, 1).round, model: model(3) };
+    feed(&mut site, vec![Input::Evaluated(third, Some(vec![]))]);
+    assert_eq!(feed(&mut site, vec![ending()]), []);
+}
+
+#[test]
+fn failed_training_is_said_with_its_reason() {
+    let mut site = Site::new();
+    feed(&mut site, vec![Input::Connected, accepted(), invite(1, 1, 0)]);
+    let refusal = Refusal::new(RefusalReason::TrainingFailed, "loss is NaN");
+    let effects = feed(&mut site, vec![Input::Trained(id(1, 1), Err(refusal.clone()))]);
+    assert_eq!(effects, [Effect::Say(FromSite::RoundAnswer { id: id(1, 1), answer: Err(refusal) })]);
+}
