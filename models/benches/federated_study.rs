@@ -2,8 +2,8 @@
 //!
 //! `cargo bench -p wardround-models --profile dev --bench federated_study -- PLAN DATA [SEEDS]`
 //!
-//! PLAN is a plan, DATA a folder of site folders (both relative to the repository root), SEEDS the number of seeds (3). For
-//! each seed the sites train from the same initial weights: together (FedAvg, every site alike, without secure aggregation
+//! PLAN is a plan, DATA a folder of site folders (both relative to the repository root) or `phantoms`, those of the
+//! default demo; SEEDS is the number of seeds (3). For each seed the sites train from the same initial weights: together (FedAvg, every site alike, without secure aggregation
 //! or noise) and alone, each for the same number of local steps. Printed are mean Dice over each site's validation
 //! patients at the images' own resolution, and processor seconds. `RAYON_NUM_THREADS` bounds threads.
 
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use wardround_imaging::{Patient, PatientGrouping, SiteFolder};
+use wardround_imaging::{Patient, PatientGrouping, SiteFolder, SynthPlan, synth};
 use wardround_metrics::dice::Summary;
 use wardround_models::{ComputeDevice, Evaluator, Trainer, TrainingSet, initial_weights};
 use wardround_plan::{Plan, RoundNumber, StreamKey, Weights};
@@ -39,7 +39,14 @@ fn main() -> Outcome<()> {
     let seeds = seeds.first().map_or(Ok(3), |seeds| seeds.parse())?;
     let plan = Plan::from_toml(&std::fs::read_to_string(rooted(plan))?)?;
     let start = Instant::now();
-    let sites = sites(&plan, &rooted(data))?;
+    let phantoms = tempfile::tempdir()?;
+    let data = if data == "phantoms" {
+        synth(phantoms.path(), &SynthPlan::default())?;
+        phantoms.path().to_owned()
+    } else {
+        rooted(data)
+    };
+    let sites = sites(&plan, &data)?;
     println!("{} sites read in {:.1} s of processor", sites.len(), processor_time().as_secs_f64());
     let mut all = Vec::new();
     for seed in 0..seeds {

@@ -379,7 +379,8 @@ pub(crate) mod tests {
         let start = Weights::new(layout.clone(), vec![f32::MAX; layout.len()]).expect("finite");
         let trainer = Trainer::new(&plan, ComputeDevice::Cpu).expect("cpu");
         let keys = StreamKey::from_public_seed(1);
-        let error = trainer.train(&start, &squares(3), RoundNumber::FIRST, &keys, &mut go_on).err().expect("diverges");
+        let error =
+            trainer.train(&start, &squares(3), RoundNumber::FIRST, &keys, &mut go_on).map(drop).expect_err("diverges");
         assert!(matches!(error, TrainingError::Diverged { .. }), "{error}");
         assert!(error.to_string().contains("lower [training] learning_rate"), "{error}");
     }

@@ -15,8 +15,7 @@ const VECTORS: usize = 3;
 /// Output `[images, outputs, height, width]` for weights `[outputs, channels, 3, 3]`.
 pub(super) fn convolve(input: &Padded, weights: &[f32], outputs: usize) -> Vec<f32> {
     let mut output = vec![0.0; input.images * outputs * input.height_px * input.width_px];
-    let arch = Arch::new();
-    if outputs.is_multiple_of(8) && arch.dispatch(Registers) >= 32 {
+    if outputs.is_multiple_of(8) && Arch::new().dispatch(Registers) >= 32 {
         convolve_blocks::<8>(input, weights, &mut output);
     } else if outputs.is_multiple_of(4) {
         convolve_blocks::<4>(input, weights, &mut output);
@@ -63,7 +62,7 @@ fn interleaved<const BLOCK: usize>(weights: &[f32], channels: usize) -> Vec<f32>
 }
 
 /// How many vectors the processor holds.
-struct Registers;
+pub(super) struct Registers;
 
 impl WithSimd for Registers {
     type Output = usize;

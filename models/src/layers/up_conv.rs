@@ -2,8 +2,7 @@
 
 use super::Features;
 use burn::module::{Module, Param};
-use burn::tensor::ops::ConvTransposeOptions;
-use burn::tensor::{Device, Tensor, module};
+use burn::tensor::{Device, Tensor};
 
 /// Side of the kernel, and the stride: each input pixel becomes its own 2 x 2 output pixels.
 const KERNEL_PX: usize = 2;
@@ -22,9 +21,42 @@ impl UpConv2d {
         Self { weight, bias: Param::from_tensor(Tensor::zeros([outputs], device)) }
     }
 
+    /// One matrix product a pixel, whose results are then put side by side: stride and kernel are equal, so no two
+    /// inputs share an output.
     pub(crate) fn forward(&self, input: Features) -> Features {
+        let input = input.into_tensor();
+        let [images, inputs, height, width] = input.dims();
+        let weight = self.weight.val();
+        let outputs = weight.dims()[1];
+        let weight = weight.reshape([1, inputs, outputs * KERNEL_PX * KERNEL_PX]).swap_dims(1, 2);
+        let each = weight.matmul(input.reshape([images, inputs, height * width]));
+        let each = each.reshape([images, outputs, KERNEL_PX, KERNEL_PX, height, width]).permute([0, 1, 4, 2, 5, 3]);
+        let output = each.reshape([images, outputs, height * KERNEL_PX, width * KERNEL_PX]);
+        Features::new(output + self.bias.val().reshape([1, outputs, 1, 1]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::ops::ConvTransposeOptions;
+    use burn::tensor::{TensorData, Tolerance, module};
+
+    #[test]
+    fn it_is_the_transposed_convolution_of_burn() {
+        let device = Device::flex();
+        let counted = |dims: [usize; 4], step: f32| {
+            let values: Vec<f32> = (0..dims.iter().product()).map(|i| (i as f32 * step).sin()).collect();
+            Tensor::<4>::from_data(TensorData::new(values, dims), &device)
+        };
+        let mut layer = UpConv2d::new(3, 2, &device);
+        layer.weight = Param::from_tensor(counted([3, 2, 2, 2], 0.7));
+        layer.bias = Param::from_tensor(Tensor::from_floats([0.5, -1.0], &device));
+        let input = counted([2, 3, 3, 5], 0.3);
         let options = ConvTransposeOptions::new([KERNEL_PX; 2], [0, 0], [0, 0], [1, 1], 1);
-        let (weight, bias) = (self.weight.val(), self.bias.val());
-        Features::new(module::conv_transpose2d(input.into_tensor(), weight, Some(bias), options))
+        let expected = module::conv_transpose2d(input.clone(), layer.weight.val(), Some(layer.bias.val()), options);
+        let output = layer.forward(Features::new(input)).into_tensor();
+        assert_eq!(output.dims(), [2, 2, 6, 10]);
+        output.into_data().assert_approx_eq::<f32>(&expected.into_data(), Tolerance::absolute(1e-5));
     }
 }
