@@ -89,4 +89,17 @@ pub(crate) mod tests {
         }
         assert_eq!(digest(ModelSection { input_px: 32, ..model() }), digest(model()), "no weight depends on the size");
     }
+
+    #[test]
+    fn the_plans_that_come_with_the_house_are_good() {
+        let plans = [
+            include_str!("../../configs/cardiac.toml"),
+            include_str!("../../configs/nuclei.toml"),
+            include_str!("../../configs/phantoms.toml"),
+        ];
+        for text in plans {
+            let plan = wardround_plan::Plan::from_toml(text).expect("a plan in configs/");
+            assert!(layout(&plan.model).len() > 10_000, "{}", plan.study.name);
+        }
+    }
 }
