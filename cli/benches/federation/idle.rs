@@ -64,9 +64,17 @@ pub async fn run(options: &Options) -> Result<(), Trouble> {
     let each_kib = grown as f64 / f64::from(sites);
     println!("{} idle sites on one coordinator, mutual TLS, one open stream each; {load}", attending.len());
     println!("enrolled       {:.1} s (keys and certificates, without the coordinator)", enrolling.as_secs_f64());
-    println!("all connected  {:.2} s, {:.0} a second", connecting.as_secs_f64(), f64::from(sites) / connecting.as_secs_f64());
+    println!(
+        "all connected  {:.2} s, {:.0} a second",
+        connecting.as_secs_f64(),
+        f64::from(sites) / connecting.as_secs_f64()
+    );
     println!("memory         {:.1} MiB more at the coordinator, {each_kib:.1} KiB a site", grown as f64 / 1024.0);
-    println!("processor      {:.2} s coordinator, {:.2} s all sites, to connect", connected.1.as_secs_f64(), connected.0.as_secs_f64());
+    println!(
+        "processor      {:.2} s coordinator, {:.2} s all sites, to connect",
+        connected.1.as_secs_f64(),
+        connected.0.as_secs_f64()
+    );
     println!("idle           {:.2} s of the coordinator's processor in {seconds} s", idling.as_secs_f64());
     let line = json!({
         "idle_sites": sites, "connect_s": connecting.as_secs_f64(), "resident_kib_each": each_kib, "resident_kib_before": resident,

@@ -17,13 +17,18 @@ pub fn run(options: &Options) -> Result<(), Trouble> {
     let (rounds, sites) = (options.number("rounds", 50)?, options.number("sites", 4)?);
     let place = Place::found(Path::new(env!("CARGO_TARGET_TMPDIR")))?;
     let load = machine::describe();
-    let history = study(&place, rounds, sites)?;
+    let (weights, history) = study(&place, rounds, sites)?;
     let at = |round: &Value, key: &str| round[key].as_f64().unwrap_or(f64::NAN);
     // The first round waits for the sites to read their scans.
-    let inside: Vec<f64> = history.iter().skip(1).map(|round| at(round, "committed_ms") - at(round, "started_ms")).collect();
-    let between: Vec<f64> = history.windows(2).map(|pair| at(&pair[1], "committed_ms") - at(&pair[0], "committed_ms")).collect();
-    println!("{} rounds of a model of 230 weights between {sites} sites, one local step each; {load}", history.len());
-    let mut line = json!({ "rounds": history.len(), "sites": sites, "before": load, "after": machine::describe() });
+    let inside: Vec<f64> =
+        history.iter().skip(1).map(|round| at(round, "committed_ms") - at(round, "started_ms")).collect();
+    let between: Vec<f64> =
+        history.windows(2).map(|pair| at(&pair[1], "committed_ms") - at(&pair[0], "committed_ms")).collect();
+    println!(
+        "{} rounds of a model of {weights} weights between {sites} sites, one local step each; {load}",
+        history.len()
+    );
+    let mut line = json!({ "rounds": history.len(), "sites": sites, "weights": weights, "before": load, "after": machine::describe() });
     for (name, values) in [("opened_to_committed_ms", inside), ("commit_to_commit_ms", between)] {
         let (middle, [least, most_of, most]) = (machine::median(values.clone()), machine::spread(values));
         println!("{name:<24} median {middle:.0}, least {least:.0}, nine of ten below {most_of:.0}, most {most:.0}");
@@ -33,8 +38,8 @@ pub fn run(options: &Options) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Runs a study to its end; gives its rounds.
-fn study(place: &Place, rounds: u32, sites: u32) -> Result<Vec<Value>, Trouble> {
+/// Runs a study to its end; gives the number of its weights, and its rounds.
+fn study(place: &Place, rounds: u32, sites: u32) -> Result<(u64, Vec<Value>), Trouble> {
     let (phantoms, plan) = (place.root().join("phantoms"), place.root().join("plan.toml"));
     done(wardround().args(["data", "synth", "--sites", &sites.to_string(), "--out"]).arg(&phantoms))?;
     std::fs::write(&plan, tiny_plan(rounds, sites))?;
@@ -51,13 +56,15 @@ fn study(place: &Place, rounds: u32, sites: u32) -> Result<Vec<Value>, Trouble> 
         command.arg("study").args(words).args(file).args(["--coordinator", &serving.address]);
         done(command.arg("--credentials").arg(&credentials))
     };
-    study(&["submit"], Some(&plan))?;
+    let submitted = study(&["submit"], Some(&plan))?;
+    let weights = submitted["weights"].as_u64().ok_or_else(|| Trouble::new(format!("no weights in {submitted}")))?;
     for site in &mut running {
         while site.next()?["notice"] != "ended" {}
     }
     let status = study(&["status", STUDY], None)?;
     let history = status["history"].as_array().or_else(|| status["studies"][0]["history"].as_array());
-    history.cloned().ok_or_else(|| Trouble::new(format!("no history in {status}")))
+    let history = history.cloned().ok_or_else(|| Trouble::new(format!("no history in {status}")))?;
+    Ok((weights, history))
 }
 
 fn start_site(place: &Place, address: &str, scans: &Path, digest: &str) -> Result<Running, Trouble> {
@@ -72,7 +79,8 @@ fn start_site(place: &Place, address: &str, scans: &Path, digest: &str) -> Resul
 }
 
 fn folders(phantoms: &Path) -> Result<Vec<PathBuf>, Trouble> {
-    let mut folders: Vec<PathBuf> = phantoms.read_dir()?.map(|entry| Ok(entry?.path())).collect::<Result<_, Trouble>>()?;
+    let mut folders: Vec<PathBuf> =
+        phantoms.read_dir()?.map(|entry| Ok(entry?.path())).collect::<Result<_, Trouble>>()?;
     folders.retain(|folder| folder.join("manifest.csv").is_file());
     folders.sort();
     Ok(folders)

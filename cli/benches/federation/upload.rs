@@ -164,7 +164,10 @@ impl Series {
 
 fn show(all: &[Series], bytes: u64, before: &serde_json::Value) {
     println!("upload of {} MiB over mutual TLS on loopback, {} rounds; {before}", bytes >> 20, all[0].costs.len());
-    println!("{:<14} {:>12} {:>10} {:>16} {:>8} {:>8}", "", "GB/s median", "best", "processor s/GB", "client", "server");
+    println!(
+        "{:<14} {:>12} {:>10} {:>16} {:>8} {:>8}",
+        "", "GB/s median", "best", "processor s/GB", "client", "server"
+    );
     let mut rows = Vec::new();
     for series in all {
         let ([client, server], rates) = (series.processor_per_gb(), series.gb_per_second());

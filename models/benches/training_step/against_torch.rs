@@ -1,15 +1,23 @@
 //! Ours and PyTorch's in turn, so that both meet the same load of the machine.
+//!
+//! A busy machine can give two threads less than one core together. Then wall time tells how busy it was, and a ratio on
+//! two threads tells how each waits for its own; so what can be had is measured first, and the result says what it is worth.
 
 use crate::Outcome;
-use crate::ours::Shape;
+use crate::ours::{Shape, processor_time};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 const PEER: &str = "benches/peers/unet_torch.py";
 const ROUNDS: u32 = 5;
 const THREADS: [u32; 2] = [1, 2];
+/// How long the cores are tried.
+const TRIAL: Duration = Duration::from_millis(500);
+/// With less than this part of the cores that were asked for, wall times and ratios on several threads mean nothing.
+const CORES_PART_MIN: f64 = 0.9;
 
 /// Milliseconds a step.
 #[derive(Clone, Copy)]
@@ -21,12 +29,14 @@ struct Cost {
 /// Measures a shape on each number of threads; prints a table and a JSON line.
 pub fn print(shape: Shape) -> Outcome<()> {
     let Shape { width, depth, pixels, batch, steps } = shape;
-    println!("U-Net width {width}, depth {depth}, 1 x {pixels} x {pixels}, batch {batch}; {ROUNDS} rounds of {steps} steps in turn");
+    println!(
+        "U-Net width {width}, depth {depth}, 1 x {pixels} x {pixels}, batch {batch}; {ROUNDS} rounds of {steps} steps in turn"
+    );
     println!("load of the machine, 1 min: {}", load());
     let mut line = json!({ "width": width, "depth": depth, "pixels": pixels, "batch": batch, "load_before": load() });
     for threads in THREADS {
         let mut torch = Torch::start(shape, threads)?;
-        let mut pairs = Vec::new();
+        let (cores_before, mut pairs) = (cores_to_be_had(threads), Vec::new());
         for _ in 0..ROUNDS {
             let (ours, weights) = ours(shape, threads)?;
             if weights != torch.weights {
@@ -34,14 +44,15 @@ pub fn print(shape: Shape) -> Outcome<()> {
             }
             pairs.push((ours, torch.measure(steps)?));
         }
-        line[format!("threads_{threads}")] = summary(threads, &pairs, &torch.version);
+        let cores = cores_before.min(cores_to_be_had(threads));
+        line[format!("threads_{threads}")] = summary(threads, cores, &pairs, &torch.version);
     }
     line["load_after"] = json!(load());
     println!("{line}");
     Ok(())
 }
 
-fn summary(threads: u32, pairs: &[(Cost, Cost)], version: &str) -> Value {
+fn summary(threads: u32, cores: f64, pairs: &[(Cost, Cost)], version: &str) -> Value {
     let of = |part: fn(&(Cost, Cost)) -> f64| median(pairs.iter().map(part).collect());
     let ours = Cost { processor: of(|pair| pair.0.processor), wall: of(|pair| pair.0.wall) };
     let torch = Cost { processor: of(|pair| pair.1.processor), wall: of(|pair| pair.1.wall) };
@@ -51,8 +62,27 @@ fn summary(threads: u32, pairs: &[(Cost, Cost)], version: &str) -> Value {
     println!("  wardround   {:>22.1} {:>12.1}", ours.processor, ours.wall);
     println!("  PyTorch     {:>22.1} {:>12.1}   ({version})", torch.processor, torch.wall);
     println!("  ratio       {processor:>22.2} {wall:>12.2}   (ours / PyTorch, median of the rounds' ratios)");
+    let wall_is_valid = cores >= CORES_PART_MIN * f64::from(threads);
+    let processor_is_valid = wall_is_valid || threads == 1;
+    if !wall_is_valid {
+        let void = if processor_is_valid { "wall times mean" } else { "nothing here means" };
+        let anything = if processor_is_valid { "nothing" } else { "anything" };
+        println!("  VOID        the machine gave {cores:.2} of {threads} core(s): {void} {anything}");
+    }
     let cost = |cost: Cost| json!({ "processor_ms": cost.processor, "wall_ms": cost.wall });
-    json!({ "wardround": cost(ours), "torch": cost(torch), "ratio_processor": processor, "ratio_wall": wall })
+    json!({ "wardround": cost(ours), "torch": cost(torch), "ratio_processor": processor, "ratio_wall": wall,
+        "cores": cores, "processor_is_valid": processor_is_valid, "wall_is_valid": wall_is_valid })
+}
+
+/// Cores that so many threads together get now, tried with threads that only count.
+fn cores_to_be_had(threads: u32) -> f64 {
+    let (begun, before) = (Instant::now(), processor_time());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| while begun.elapsed() < TRIAL {});
+        }
+    });
+    (processor_time() - before).as_secs_f64() / begun.elapsed().as_secs_f64()
 }
 
 /// One measurement in a process of its own, whose thread pool has the right size; with the number of weights.
@@ -79,7 +109,8 @@ impl Torch {
     fn start(shape: Shape, threads: u32) -> Outcome<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(PEER);
         let mut command = Command::new("python3");
-        let numbers = [("width", shape.width), ("depth", shape.depth), ("pixels", shape.pixels), ("batch", shape.batch)];
+        let numbers =
+            [("width", shape.width), ("depth", shape.depth), ("pixels", shape.pixels), ("batch", shape.batch)];
         command.arg(script).args(numbers.map(|(name, number)| format!("--{name}={number}")));
         command.arg(format!("--threads={threads}")).env("OMP_NUM_THREADS", threads.to_string());
         // Without this its threads spin while they wait, which on a busy machine costs PyTorch several times the work itself.

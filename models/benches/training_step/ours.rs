@@ -80,7 +80,8 @@ fn patient(pixels: usize) -> Patient {
     Patient { cases: vec![Case { pixels, mask }] }
 }
 
-fn processor_time() -> Duration {
+/// Processor time of this process.
+pub fn processor_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }
