@@ -153,12 +153,15 @@ async fn report(study: &StudyId, out: &Path, lead: &Lead, output: Output) -> Res
     Ok(())
 }
 
-/// Writes a study's report; gives the page and the JSON.
+/// Writes a study's report: a page, the same as JSON, the curves as SVG. Gives the page and the JSON.
 pub fn write_report(record: &StudyRecord, out: &Path) -> std::io::Result<(std::path::PathBuf, std::path::PathBuf)> {
     std::fs::create_dir_all(out)?;
     let (html, json) = (out.join(format!("{}.html", record.study)), out.join(format!("{}.json", record.study)));
     std::fs::write(&html, wardround_report::study_page(record))?;
     std::fs::write(&json, wardround_report::to_json(record))?;
+    if let Some(chart) = wardround_report::study_chart(record) {
+        std::fs::write(out.join(format!("{}.svg", record.study)), chart)?;
+    }
     Ok((html, json))
 }
 

@@ -5,6 +5,7 @@
 //!
 //! - [`study_page`]: for the study lead; numbers of all sites, no pictures.
 //! - [`site_page`]: for the hospital; with pictures of its own patients, so it stays there.
+//! - [`study_chart`]: the curves alone, as an SVG file.
 //! - [`to_json`]: the same records for programs.
 //! - [`chart`]: line charts, on a page or as a file for a paper.
 
@@ -26,5 +27,6 @@ mod text;
 
 pub use json::to_json;
 pub use records::{Comparison, Picture, Promise, RoundRecord, RoundScore, SiteRecord, SiteScore, StudyRecord};
+pub use scores::study_chart;
 pub use site::site_page;
 pub use study::study_page;

@@ -1,6 +1,6 @@
 //! The scores of a study, ordered for reading: a curve for each site, and their mean.
 
-use crate::chart::{Axes, Curve};
+use crate::chart::{Axes, Curve, standalone_svg};
 use crate::records::{RoundRecord, SiteScore, StudyRecord};
 use std::collections::BTreeSet;
 
@@ -127,4 +127,12 @@ mod tests {
         assert_eq!(axes(samples::DICE).y_range, Some((0.0, 1.0)));
         assert_eq!(axes("hd95").y_range, None);
     }
+}
+
+/// The curves of a study's first metric as an SVG file fit for a paper; `None` where nothing was measured.
+pub fn study_chart(study: &StudyRecord) -> Option<String> {
+    let metric = *metrics(study).first()?;
+    let mut curves = site_curves(study, metric);
+    curves.push(mean_curve(study, metric));
+    Some(standalone_svg(&axes(metric), &curves))
 }
