@@ -18,7 +18,9 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a whole federation on this machine: authority, coordinator, four hospitals, one study
-    #[command(after_help = "Examples:\n  wardround demo\n  wardround demo --data ../scans --plan configs/cardiac.toml\n  wardround demo --out /tmp/demo --json")]
+    #[command(
+        after_help = "Examples:\n  wardround demo\n  wardround demo --data ../scans --plan configs/cardiac.toml\n  wardround demo --out /tmp/demo --json"
+    )]
     Demo(DemoArguments),
     /// The federation's certificates: who may take part
     #[command(subcommand)]
@@ -59,7 +61,9 @@ pub struct DemoArguments {
 #[derive(Debug, Subcommand)]
 pub enum AuthorityCommand {
     /// Make a federation: its authority, the coordinator's certificate, a study lead's, and settings
-    #[command(after_help = "Example:\n  wardround authority init --folder fed --federation lung-study --host fed.example")]
+    #[command(
+        after_help = "Example:\n  wardround authority init --folder fed --federation lung-study --host fed.example"
+    )]
     Init {
         #[command(flatten)]
         folder: FederationFolder,
@@ -132,7 +136,9 @@ pub enum CoordinatorCommand {
 #[derive(Debug, Subcommand)]
 pub enum SiteCommand {
     /// Join a federation with a code
-    #[command(after_help = "Example:\n  wardround site enroll --coordinator https://fed.example:8443 --code st-anna/ABCD-... --ca-sha256 3f2a...")]
+    #[command(
+        after_help = "Example:\n  wardround site enroll --coordinator https://fed.example:8443 --code st-anna/ABCD-... --ca-sha256 3f2a..."
+    )]
     Enroll {
         /// The coordinator's address
         #[arg(long)]
@@ -204,7 +210,9 @@ pub enum StudyCommand {
         plan: PathBuf,
     },
     /// Submit a plan with its initial model
-    #[command(after_help = "Example:\n  wardround study submit configs/cardiac.toml --coordinator https://fed.example:8443 --credentials federation/lead")]
+    #[command(
+        after_help = "Example:\n  wardround study submit configs/cardiac.toml --coordinator https://fed.example:8443 --credentials federation/lead"
+    )]
     Submit {
         /// The plan
         plan: PathBuf,

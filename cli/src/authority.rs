@@ -29,12 +29,16 @@ pub async fn run(command: AuthorityCommand, output: Output) -> Result<ExitCode, 
         }
         AuthorityCommand::Approve { site, folder } => {
             open(&folder).await?.approve(&site, clock()).await.map_err(Failure::refused)?;
-            output.show(&json!({ "site": site, "approved": true }), || format!("{site} is certified; it fetches its certificate by itself"));
+            output.show(&json!({ "site": site, "approved": true }), || {
+                format!("{site} is certified; it fetches its certificate by itself")
+            });
             Ok(ExitCode::SUCCESS)
         }
         AuthorityCommand::Revoke { site, folder } => {
             open(&folder).await?.revoke(&site, clock()).await.map_err(Failure::refused)?;
-            output.show(&json!({ "site": site, "revoked": true }), || format!("{site} is revoked; a running coordinator closes its connections within seconds"));
+            output.show(&json!({ "site": site, "revoked": true }), || {
+                format!("{site} is revoked; a running coordinator closes its connections within seconds")
+            });
             Ok(ExitCode::SUCCESS)
         }
         AuthorityCommand::Roster { folder } => roster(&folder, output).await,

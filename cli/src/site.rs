@@ -14,7 +14,7 @@ use wardround_client::{
 };
 use wardround_identity::Credentials;
 use wardround_identity::tls::{ClientTls, Clock};
-use wardround_imaging::{CheckReport, Counts, Finding, check};
+use wardround_imaging::{CheckReport, Counts, check};
 use wardround_plan::{Digest, Plan};
 
 /// Notices that may wait to be printed.
@@ -144,19 +144,24 @@ async fn check_site(
 }
 
 fn data_in_words(data: &CheckReport) -> String {
-    let counts = |name: &str, counts: &Counts| format!("{name}: {} patients, {} images", counts.patients, counts.images);
+    let counts =
+        |name: &str, counts: &Counts| format!("{name}: {} patients, {} images", counts.patients, counts.images);
     let mut lines = vec![counts("train", &data.train), counts("validation", &data.validation)];
     let table = |entries: Vec<String>| entries.join(", ");
-    lines.push(format!("sizes: {}", table(data.sizes.iter().map(|(size, count)| format!("{size} ({count})")).collect())));
-    lines.push(format!("channels: {:?}, bits: {:?}, values in masks: {:?}", data.channels, data.bits, data.mask_values));
+    lines.push(format!(
+        "sizes: {}",
+        table(data.sizes.iter().map(|(size, count)| format!("{size} ({count})")).collect())
+    ));
+    lines
+        .push(format!("channels: {:?}, bits: {:?}, values in masks: {:?}", data.channels, data.bits, data.mask_values));
     lines.push(format!("{} errors, {} warnings, {} empty masks", data.errors, data.warnings, data.empty_masks));
-    let finding = |found: &Finding| format!("  {:?} {}: {}; {}", found.severity, found.place, found.what, found.remedy);
-    lines.extend(data.findings.iter().map(finding));
+    lines.extend(data.findings.iter().map(|finding| format!("  {finding}")));
     lines.join("\n")
 }
 
 async fn reach(config: &SiteConfig, credentials: &Credentials) -> Result<(), String> {
-    let address: Address = config.coordinator.parse().map_err(|error: wardround_client::DialError| error.to_string())?;
+    let address: Address =
+        config.coordinator.parse().map_err(|error: wardround_client::DialError| error.to_string())?;
     let tls = ClientTls::peer(credentials, &Clock::system()).map_err(|error| error.to_string())?;
     wardround_client::dial(&address, tls).await.map(drop).map_err(|error| error.to_string())
 }
@@ -175,10 +180,14 @@ async fn print(mut notices: mpsc::Receiver<Notice>, output: Output) {
 fn in_words(notice: &Notice) -> Option<String> {
     Some(match notice {
         Notice::Connected => "connected".into(),
-        Notice::Disconnected { reason, retry_in_ms } => format!("not connected: {reason}; again in {:.1} s", *retry_in_ms as f64 / 1e3),
+        Notice::Disconnected { reason, retry_in_ms } => {
+            format!("not connected: {reason}; again in {:.1} s", *retry_in_ms as f64 / 1e3)
+        }
         Notice::Decided { study, refusal: None } => format!("takes part in {study}"),
         Notice::Decided { study, refusal: Some(reason) } => format!("refuses {study}: {reason}"),
-        Notice::Step { round, done, of, loss, .. } if done == of => format!("round {round}: {of} steps, loss {loss:.3}"),
+        Notice::Step { round, done, of, loss, .. } if done == of => {
+            format!("round {round}: {of} steps, loss {loss:.3}")
+        }
         Notice::Step { .. } | Notice::Transfer { .. } => return None,
         Notice::Sent { round, .. } => format!("round {round}: update sent"),
         Notice::Scored { round, dice, .. } => format!("round {round}: Dice {dice:.3} here"),

@@ -38,7 +38,9 @@ pub async fn run(command: StudyCommand, output: Output) -> Result<ExitCode, Fail
                 output.show(&status_json(&status), || status_in_text(&status));
             }
         }
-        StudyCommand::Model { study, plan, out, lead } => fetch(&study, &read_plan(&plan)?, &out, &lead, output).await?,
+        StudyCommand::Model { study, plan, out, lead } => {
+            fetch(&study, &read_plan(&plan)?, &out, &lead, output).await?
+        }
         StudyCommand::Report { study, out, lead } => report(&study, &out, &lead, output).await?,
         StudyCommand::Stop { study, lead } => {
             let request = v1::StopRequest { study: study.to_string() };
@@ -106,7 +108,9 @@ async fn follow(study: &StudyId, lead: &Lead, output: Output) -> Result<ExitCode
         }
         match v1::StudyState::try_from(status.state) {
             Ok(v1::StudyState::Finished | v1::StudyState::Stopped) => return Ok(ExitCode::SUCCESS),
-            Ok(v1::StudyState::Failed) => return Err(Failure::failed(format!("study {study} failed: {}", status.text))),
+            Ok(v1::StudyState::Failed) => {
+                return Err(Failure::failed(format!("study {study} failed: {}", status.text)));
+            }
             _ => {}
         }
     }

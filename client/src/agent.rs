@@ -255,7 +255,12 @@ impl Agent {
         match event {
             Event::Evaluated { study, round, scores, .. } => {
                 for score in scores {
-                    self.tell(Notice::Scored { study: study.clone(), round: *round, dice: score.mean });
+                    self.tell(Notice::Scored {
+                        study: study.clone(),
+                        round: *round,
+                        dice: score.mean,
+                        patients: score.patients,
+                    });
                 }
             }
             Event::Ended { study, outcome, .. } => {

@@ -61,6 +61,8 @@ pub enum Notice {
         round: RoundNumber,
         /// Mean Dice over patients.
         dice: f64,
+        /// Patients with a score.
+        patients: u32,
     },
     /// The study is over.
     Ended {

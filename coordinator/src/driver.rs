@@ -5,6 +5,7 @@
 //! fails, and the study goes on from the last stored event when the service is started again.
 
 use crate::attendance::Attendance;
+use crate::receipts::{Answer, Receipts};
 use crate::store::{Store, StoredStudy, SubmitError};
 use crate::sums::{SumError, Sums};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +33,7 @@ pub enum Request {
     /// A site wants to upload an update of so many bytes.
     Admit(SiteId, RoundId, UpdateRef, u64, oneshot::Sender<Result<Admission, Rejection>>),
     /// A site's upload is complete and verified; the answer is its receipt.
-    Uploaded(SiteId, RoundId, UpdateRef, oneshot::Sender<Result<(), Rejection>>),
+    Uploaded(SiteId, RoundId, UpdateRef, Answer),
     /// A new study.
     Submit(Box<StoredStudy>, oneshot::Sender<Result<(), SubmitError>>),
     /// End a study; the answer is false if there is none of that name.
@@ -66,7 +67,7 @@ pub struct Driver {
     studies: BTreeMap<StudyId, Study>,
     attendance: Attendance,
     roster: BTreeSet<SiteId>,
-    receipts: BTreeMap<(SiteId, RoundId), Vec<oneshot::Sender<Result<(), Rejection>>>>,
+    receipts: Receipts,
     requests: mpsc::Receiver<Request>,
     views: watch::Sender<BTreeMap<StudyId, View>>,
     clock: fn() -> Timestamp,
@@ -110,7 +111,7 @@ impl Driver {
             tracing::info!(study = %name, "restored");
             studies.insert(name, Study::restore(clock(), stored.submission, events));
         }
-        let (attendance, roster, receipts) = (Attendance::default(), BTreeSet::new(), BTreeMap::new());
+        let (attendance, roster, receipts) = (Attendance::default(), BTreeSet::new(), Receipts::default());
         let driver = Self { store, sums, studies, attendance, roster, receipts, requests, views, clock };
         Ok((driver, DriverHandle { requests: requests_in, views: views_out }))
     }
@@ -185,17 +186,16 @@ impl Driver {
         site: SiteId,
         id: RoundId,
         update: UpdateRef,
-        answer: oneshot::Sender<Result<(), Rejection>>,
+        answer: Answer,
     ) -> Result<(), DriverError> {
         let Some(study) = self.studies.get_mut(&id.study) else {
             let _ = answer.send(Err(Rejection::NotOpen(id)));
             return Ok(());
         };
-        let key = (site.clone(), id.clone());
         match study.handle((self.clock)(), Input::Uploaded(site.clone(), id.clone(), update)) {
             Ok(()) => {
                 self.sums.hold_upload(&site, &id, update);
-                self.receipts.entry(key).or_default().push(answer);
+                self.receipts.wait(site, id.clone(), answer);
             }
             Err(rejection) => drop(answer.send(Err(rejection))),
         }
@@ -267,9 +267,7 @@ impl Driver {
             Effect::Send(site, message) => self.attendance.send(&site, message),
             Effect::Receipt(site, id, result) => {
                 self.sums.forget_upload(&site, &id).await;
-                for waiting in self.receipts.remove(&(site, id)).unwrap_or_default() {
-                    let _ = waiting.send(result.clone());
-                }
+                self.receipts.give(site, id, &result);
             }
             Effect::Fold(fold) => {
                 return match self.sums.fold(&fold).await {

@@ -44,9 +44,7 @@ impl v1::enrolment_server::Enrolment for Enrolment {
             }
             Ok(Outcome::AwaitingApproval { key_fingerprint }) => {
                 tracing::info!(%site, key = %key_fingerprint.short(), "waits for approval");
-                Answer::AwaitingApproval(v1::AwaitingApproval {
-                    key_fingerprint: key_fingerprint.to_string(),
-                })
+                Answer::AwaitingApproval(v1::AwaitingApproval { key_fingerprint: key_fingerprint.to_string() })
             }
             Err(error) => return Err(refused(&site.to_string(), &error)),
         };

@@ -11,6 +11,7 @@ mod driver;
 mod enrolment;
 mod history;
 mod listener;
+mod receipts;
 mod rights;
 mod serve;
 mod store;

@@ -159,7 +159,7 @@ impl Door {
         let _ = stream.set_nodelay(true);
         match self.tls.accept(stream, HANDSHAKE_TIMEOUT).await {
             Ok(Accepted::Peer(inner, peer)) => {
-                let registered = self.connections.register(peer.serial.clone());
+                let registered = self.connections.register(peer.serial);
                 // A revocation between the handshake and this line would otherwise be missed.
                 if self.connections.is_revoked(&peer.serial) {
                     return;

@@ -93,9 +93,6 @@ impl Coordinator {
     /// # Errors
     /// Whatever keeps it from serving, in words.
     pub async fn start(config: &CoordinatorConfig, clock: fn() -> Timestamp) -> Result<Self, ServeError> {
-        let folder = |reason| ServeError::Folder { path: config.state.display().to_string(), reason };
-        std::fs::create_dir_all(&config.state).map_err(folder)?;
-        let lock = StateLock::acquire(&config.state, "coordinator")?;
         let authority = Arc::new(Authority::open(&config.authority).await?);
         let credentials = Arc::new(Credentials::load(&config.credentials, clock())?);
         let crl = CrlWatch::open(&config.authority)?;
@@ -103,6 +100,9 @@ impl Coordinator {
         let connections = Connections::default();
         connections.revoke(crl.current());
 
+        let folder = |reason| ServeError::Folder { path: config.state.display().to_string(), reason };
+        std::fs::create_dir_all(&config.state).map_err(folder)?;
+        let lock = StateLock::acquire(&config.state, "coordinator")?;
         let store = Store::open(&config.state).await?;
         let blobs = Blobs::open(&config.state)?;
         let spool = Spool::open(&blobs, spool_limits(config))?;

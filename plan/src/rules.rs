@@ -45,7 +45,11 @@ fn study(study: &StudySection) -> Result<(), RuleError> {
 fn model(model: &ModelSection) -> Result<(), RuleError> {
     let at = |key| Place("model", key);
     at("width").within(model.width, 4, 256)?;
-    at("width").require(model.width.is_multiple_of(4), "is no multiple of 4", "group normalisation needs 4, 8, 12, 16 ...")?;
+    at("width").require(
+        model.width.is_multiple_of(4),
+        "is no multiple of 4",
+        "group normalisation needs 4, 8, 12, 16 ...",
+    )?;
     at("depth").within(model.depth, 1, 6)?;
     at("classes").within(model.classes, 2, 255)?;
     at("channels").within(model.channels, 1, 4)?;

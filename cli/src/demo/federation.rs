@@ -36,7 +36,8 @@ impl Federation {
         let init = ["authority", "init", "--folder", path, "--federation", "demo", "--host", "127.0.0.1"];
         run("authority", &logs, &[&init[..], &["--listen", "127.0.0.1:0"]].concat()).await?;
         let settings = folder.join("coordinator.toml");
-        let mut coordinator = Process::start("coordinator", &logs, &["coordinator", "run", "--config", text(&settings)])?;
+        let mut coordinator =
+            Process::start("coordinator", &logs, &["coordinator", "run", "--config", text(&settings)])?;
         let listening = coordinator.ready().await?;
         let address = format!("https://{}", string(&listening, "listening")?);
         let federation = Self { folder, coordinator, address, sites: Vec::new() };
@@ -137,7 +138,11 @@ pub async fn train_alone(stage: &Stage, progress: &Progress) -> Result<Vec<Score
             if line.get("steps").is_some() {
                 let dice = line["dice"].as_f64().ok_or_else(|| process.failed("no validation patient has a score"))?;
                 bar.tell(&format!("alone: Dice {dice:.3}"));
-                return Ok(Score { site: site.name.clone(), dice, patients: line["patients"].as_u64().unwrap_or(0) as u32 });
+                return Ok(Score {
+                    site: site.name.clone(),
+                    dice,
+                    patients: line["patients"].as_u64().unwrap_or(0) as u32,
+                });
             }
         }
         Err(process.failed("it ended before it was done"))
@@ -198,7 +203,11 @@ impl Watch<'_> {
     fn step(&self, notice: &Value) {
         if let Some(done) = steps_done(notice, notice["of"].as_u64().unwrap_or(0) as u32) {
             self.bar.set(done);
-            self.bar.whisper(&format!("round {}, loss {:.3}", notice["round"], notice["loss"].as_f64().unwrap_or(f64::NAN)));
+            self.bar.whisper(&format!(
+                "round {}, loss {:.3}",
+                notice["round"],
+                notice["loss"].as_f64().unwrap_or(f64::NAN)
+            ));
         }
     }
 

@@ -46,7 +46,8 @@ impl Stage {
             Some(data) => data.canonicalize().map_err(|error| unreadable(data, &error))?,
             None => {
                 let phantoms = out.join("phantoms");
-                synth(&phantoms, &SynthPlan { sites: arguments.sites, seed: arguments.seed, ..SynthPlan::default() }).map_err(Failure::failed)?;
+                synth(&phantoms, &SynthPlan { sites: arguments.sites, seed: arguments.seed, ..SynthPlan::default() })
+                    .map_err(Failure::failed)?;
                 phantoms
             }
         };
@@ -130,7 +131,8 @@ fn fitting_plan(data: &Path, real: bool) -> &'static str {
 
 /// The plan with this seed of the initial model: replaces the line `seed = ...`, or adds one to `[study]`.
 fn with_seed(text: &str, seed: u64) -> String {
-    let mut lines: Vec<String> = text.lines().filter(|line| !line.trim_start().starts_with("seed =")).map(String::from).collect();
+    let mut lines: Vec<String> =
+        text.lines().filter(|line| !line.trim_start().starts_with("seed =")).map(String::from).collect();
     if let Some(study) = lines.iter().position(|line| line.trim() == "[study]") {
         lines.insert(study + 1, format!("seed = {seed}"));
     }

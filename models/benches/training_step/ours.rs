@@ -1,22 +1,40 @@
-//! Cost of one training step of the U-Net: forward, backward, checks and optimiser.
-//!
-//! `cargo bench -p wardround-models --profile dev --bench training_step -- WIDTH DEPTH PIXELS BATCH [STEPS]`
-//! prints processor and wall time a step, median over the steps, after one to warm up. `RAYON_NUM_THREADS` bounds threads.
+//! The step as a site makes it: through the trainer, so that nothing a site pays for is left out.
 
+use crate::Outcome;
 use ndarray::{Array2, Array3};
+use serde_json::json;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 use wardround_imaging::{Case, Patient};
 use wardround_models::{ComputeDevice, Trainer, TrainingSet, initial_weights};
 use wardround_plan::{Plan, RoundNumber, StreamKey};
 
-/// What is measured where nothing is said.
-const DEFAULTS: [u32; 5] = [16, 4, 128, 8, 10];
+/// The network, its input, and how many steps are measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Channels of the first level.
+    pub width: u32,
+    /// Levels.
+    pub depth: u32,
+    /// Side of an image.
+    pub pixels: u32,
+    /// Images a step.
+    pub batch: u32,
+    /// Steps measured.
+    pub steps: u32,
+}
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let given: Vec<u32> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
-    let at = |index: usize| given.get(index).copied().unwrap_or(DEFAULTS[index]);
-    let [width, depth, pixels, batch, steps] = [at(0), at(1), at(2), at(3), at(4)];
+impl Shape {
+    /// The numbers given, then those that are used where none is given.
+    pub fn with_defaults(given: &[u32], otherwise: [u32; 5]) -> Self {
+        let at = |index: usize| given.get(index).copied().unwrap_or(otherwise[index]);
+        Self { width: at(0), depth: at(1), pixels: at(2), batch: at(3), steps: at(4) }
+    }
+}
+
+/// Measures in this process; prints a line for people and a JSON line.
+pub fn print(shape: Shape) -> Outcome<()> {
+    let Shape { width, depth, pixels, batch, steps } = shape;
     let plan = plan(width, depth, pixels, batch, steps + 1)?;
     let images = TrainingSet::prepare(&plan, &[patient(pixels as usize)])?;
     let trainer = Trainer::new(&plan, ComputeDevice::Cpu)?;
@@ -31,7 +49,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let wall = median(marks.windows(2).map(|pair| pair[1].0 - pair[0].0));
     let processor = median(marks.windows(2).map(|pair| pair[1].1 - pair[0].1));
     println!("width {width}, depth {depth}, {pixels} px, batch {batch}, {} weights", start.layout().len());
-    println!("{:.1} ms processor, {:.1} ms wall a step", processor.as_secs_f64() * 1e3, wall.as_secs_f64() * 1e3);
+    let [processor_ms, wall_ms] = [processor, wall].map(|span| span.as_secs_f64() * 1e3);
+    println!("{processor_ms:.1} ms processor, {wall_ms:.1} ms wall a step");
+    println!("{}", json!({ "processor_ms": processor_ms, "wall_ms": wall_ms, "weights": start.layout().len() }));
     Ok(())
 }
 
@@ -60,7 +80,8 @@ fn patient(pixels: usize) -> Patient {
     Patient { cases: vec![Case { pixels, mask }] }
 }
 
-fn processor_time() -> Duration {
+/// Processor time of this process.
+pub fn processor_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
 }

@@ -1,0 +1,31 @@
+//! Cost of one training step of the U-Net: forward, backward, checks and optimiser.
+//!
+//! `cargo bench -p wardround-models --profile dev --bench training_step -- WIDTH DEPTH PIXELS BATCH [STEPS]`
+//! prints processor and wall time a step, median over the steps, after one to warm up. `RAYON_NUM_THREADS` bounds threads.
+//!
+//! `... --bench training_step -- against-torch [WIDTH DEPTH PIXELS BATCH [STEPS]]` measures ours and PyTorch's in turn, on
+//! one thread and on two, and prints the ratio; without numbers, for two networks.
+
+mod against_torch;
+mod ours;
+
+use ours::Shape;
+
+/// Nothing here is expected to fail; what does ends the program with its text.
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// What is measured where nothing is said.
+const DEFAULTS: [u32; 5] = [16, 4, 128, 8, 10];
+/// What else is measured against PyTorch: the network of `configs/cardiac.toml`.
+const CARDIAC: [u32; 5] = [8, 4, 64, 8, 10];
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let given: Vec<u32> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
+    let shape = Shape::with_defaults(&given, DEFAULTS);
+    if arguments.first().is_none_or(|first| first != "against-torch") {
+        return ours::print(shape);
+    }
+    let shapes = if given.is_empty() { vec![shape, Shape::with_defaults(&[], CARDIAC)] } else { vec![shape] };
+    shapes.into_iter().try_for_each(against_torch::print)
+}

@@ -1,0 +1,63 @@
+//! The `wardround` binary, and its commands that run to an end.
+
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Names another binary than the one beside this test, for example a released one.
+const OVERRIDE: &str = "WARDROUND_BINARY";
+
+/// The exit codes that `wardround --help` documents.
+pub const FAILED: i32 = 1;
+pub const INPUT: i32 = 3;
+pub const UNREACHABLE: i32 = 4;
+pub const REFUSED: i32 = 5;
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    /// The last JSON document it printed.
+    pub result: Value,
+    /// Everything on standard error, the error document included.
+    pub complaint: String,
+}
+
+/// `target/debug/wardround`, which is beside the folder that this test runs from.
+pub fn wardround() -> PathBuf {
+    if let Some(binary) = std::env::var_os(OVERRIDE) {
+        return binary.into();
+    }
+    let test = std::env::current_exe().expect("the system knows what it runs");
+    let debug = test.parent().and_then(|deps| deps.parent()).expect("cargo runs tests from target/debug/deps");
+    let binary = debug.join("wardround");
+    assert!(binary.is_file(), "{} is not there: run `cargo build` first", binary.display());
+    binary
+}
+
+/// Runs `wardround ARGUMENTS --json` to its end.
+pub fn run(arguments: &[&str]) -> Ended {
+    let mut command = Command::new(wardround());
+    command.args(arguments).arg("--json").stdin(Stdio::null()).env_remove("RUST_LOG");
+    let output = command.output().expect("the binary can be started");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let result = stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).next_back().unwrap_or_default();
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    Ended { code: output.status.code().unwrap_or(-1), result, complaint }
+}
+
+/// Runs a command that has to succeed.
+pub fn succeed(arguments: &[&str]) -> Value {
+    let ended = run(arguments);
+    assert_eq!(ended.code, 0, "wardround {}: {}", arguments.join(" "), ended.complaint);
+    ended.result
+}
+
+/// Runs a command that has to fail with this exit code and all of these words.
+pub fn refuse(arguments: &[&str], code: i32, words: &[&str]) -> Ended {
+    let ended = run(arguments);
+    let told = format!("wardround {} ended with {}: {}", arguments.join(" "), ended.code, ended.complaint);
+    assert_eq!(ended.code, code, "{told}");
+    words.iter().for_each(|word| assert!(ended.complaint.contains(word), "`{word}` is not said: {told}"));
+    ended
+}

@@ -1,0 +1,20 @@
+//! The federation as real processes over real sockets: what happens to a study when anything in it is killed, refused,
+//! revoked, misled or out of space. A mock stands in for nothing; the `wardround` binary is the one that is shipped.
+
+mod binary;
+mod check;
+mod crashes;
+mod disk;
+mod events;
+mod federation;
+mod locks;
+mod membership;
+mod misbehaving;
+mod patience;
+mod place;
+mod plans;
+mod process;
+mod puppet;
+mod scans;
+mod secrecy;
+mod studies;
