@@ -3,10 +3,10 @@
 //! `cargo bench -p wardround-models --profile dev --bench federated_study -- PLAN DATA [SEEDS]`
 //!
 //! PLAN is a plan; DATA a folder of site folders (both relative to the repository root) or `phantoms`, those of the
-//! default demo, made anew for each seed; SEEDS the number of seeds (3). For each seed the sites train from the same initial weights:
-//! together (FedAvg, every site alike, without secure aggregation or noise) and alone, each for the same number of local
-//! steps. Printed are mean Dice over each site's validation patients at the images' own resolution, and processor
-//! seconds. `RAYON_NUM_THREADS` bounds threads.
+//! default demo, made anew for each seed; SEEDS the number of seeds (3). For each seed the sites train from the same
+//! initial weights: together (FedAvg, every site alike, without secure aggregation or noise) and alone, each for the same
+//! number of local steps. Printed are mean Dice over each site's validation patients at the images' own resolution, and
+//! processor seconds. `RAYON_NUM_THREADS` bounds threads.
 
 use rayon::prelude::*;
 use std::ops::ControlFlow;
