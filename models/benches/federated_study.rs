@@ -2,23 +2,20 @@
 //!
 //! `cargo bench -p wardround-models --profile dev --bench federated_study -- PLAN DATA [SEEDS]`
 //!
-//! PLAN is a plan; DATA a folder of site folders (both relative to the repository root) or `phantoms`, four small hospitals
-//! made anew for each seed; SEEDS the number of seeds (3). For each seed the sites train from the same initial weights:
-//! together (FedAvg, every site alike, without secure aggregation or noise) and alone, each for the same number of local
-//! steps. Printed are mean Dice over each site's validation patients at the images' own resolution, and processor
-//! seconds. `RAYON_NUM_THREADS` bounds threads.
+//! PLAN is a plan; DATA a folder of site folders (both relative to the repository root) or `phantoms`, those of the
+//! default demo, made anew for each seed; SEEDS the number of seeds (3). For each seed the sites train from the same
+//! initial weights: together (FedAvg, every site alike, without secure aggregation or noise) and alone, each for the same
+//! number of local steps. Printed are mean Dice over each site's validation patients at the images' own resolution, and
+//! processor seconds. `RAYON_NUM_THREADS` bounds threads.
 
 use rayon::prelude::*;
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use wardround_imaging::{Patient, PatientGrouping, SiteFolder, SynthPlan, synth};
 use wardround_metrics::dice::Summary;
 use wardround_models::{ComputeDevice, Evaluator, Trainer, TrainingSet, initial_weights};
 use wardround_plan::{Plan, RoundNumber, StreamKey, Weights};
-
-/// Patients to train on at each site of phantoms: few, as where a hospital gains by not being alone.
-const PHANTOM_TRAIN_PATIENTS: RangeInclusive<u32> = 1..=3;
 
 /// Nothing here is expected to fail; what does ends the program with its text.
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -60,8 +57,7 @@ fn sites(plan: &Plan, data: &str) -> Outcome<Vec<Site>> {
         return sites_below(plan, &rooted(data));
     }
     let folder = tempfile::tempdir()?;
-    let seed = plan.study.seed;
-    synth(folder.path(), &SynthPlan { seed, train_patients: PHANTOM_TRAIN_PATIENTS, ..SynthPlan::default() })?;
+    synth(folder.path(), &SynthPlan { seed: plan.study.seed, ..SynthPlan::default() })?;
     sites_below(plan, folder.path())
 }
 

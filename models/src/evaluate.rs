@@ -88,3 +88,67 @@ impl Evaluator {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::initial_weights;
+    use crate::trainer::tests::plan;
+    use ndarray::Array3;
+    use std::sync::Arc;
+
+    /// A network that says class 1 everywhere, or nowhere: nothing but the bias of its last layer.
+    fn everywhere(class: usize) -> Evaluator {
+        let layout: Arc<_> = initial_weights(&plan("")).layout().clone();
+        let mut values = vec![0.0; layout.len()];
+        let bias = values.len() - 2 + class;
+        values[bias] = 5.0;
+        let weights = Weights::new(layout, values).expect("finite");
+        Evaluator::new(&plan(""), &weights, ComputeDevice::Cpu).expect("the plan's own network")
+    }
+
+    /// The first `foreground` rows of `height` are class 1.
+    fn case(height: usize, width: usize, foreground: usize) -> Case {
+        let mask = Array2::from_shape_fn((height, width), |(y, _)| u8::from(y < foreground));
+        Case { pixels: Array3::from_shape_fn((1, height, width), |(_, y, x)| (x + y) as f32), mask }
+    }
+
+    #[test]
+    fn a_prediction_has_the_size_of_the_image() {
+        let wide = case(20, 31, 5);
+        assert_eq!(everywhere(1).predict(&wide), Array2::<u8>::ones((20, 31)));
+        assert_eq!(everywhere(0).predict(&wide), Array2::<u8>::zeros((20, 31)));
+    }
+
+    #[test]
+    fn images_of_a_patient_are_pooled_and_empties_follow_the_definition() {
+        let patient = |rows: &[usize]| Patient { cases: rows.iter().map(|rows| case(20, 20, *rows)).collect() };
+        let patients = [patient(&[5, 15]), patient(&[0]), patient(&[])];
+        let full = everywhere(1).evaluate(&patients).expect("same sizes");
+        let expected = 2.0 * 400.0 / (800.0 + 400.0);
+        assert_eq!(full, [PatientScore::Dice(expected), PatientScore::Dice(0.0), PatientScore::BothEmpty]);
+        let none = everywhere(0).evaluate(&patients).expect("same sizes");
+        assert_eq!(none, [PatientScore::Dice(0.0), PatientScore::BothEmpty, PatientScore::BothEmpty]);
+    }
+
+    #[test]
+    fn more_images_than_a_batch_holds_are_predicted_alike() {
+        let evaluator =
+            Evaluator::new(&plan(""), &initial_weights(&plan("")), ComputeDevice::Cpu).expect("the plan's own network");
+        let cases: Vec<Case> = (0..2 * BATCH_IMAGES_MAX + 3).map(|rows| case(16, 16, rows % 16)).collect();
+        let together = evaluator.predict_all(&cases);
+        assert_eq!(together.len(), cases.len());
+        for (case, predicted) in cases.iter().zip(together) {
+            assert_eq!(evaluator.predict(case), predicted);
+        }
+    }
+
+    #[test]
+    fn the_model_of_another_plan_is_refused() {
+        let other = wardround_plan::ModelSection { width: 8, ..plan("").model };
+        let layout = Arc::new(crate::layout(&other));
+        let weights = Weights::new(layout.clone(), vec![0.0; layout.len()]).expect("finite");
+        let refused = Evaluator::new(&plan(""), &weights, ComputeDevice::Cpu).map(drop);
+        assert_eq!(refused, Err(PredictionError::Model(WeightsError::Layout)));
+    }
+}

@@ -4,12 +4,13 @@
 //! the patients behind them. Reading checks all of it, so that a truncated file or another study's model is refused in
 //! words and never becomes weights.
 
-use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+use crate::ModelFileError;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use wardround_plan::{Digest, Layout, PlanDigest, RoundNumber, StudyId, Weights, WeightsError};
+use wardround_plan::{Digest, Layout, PlanDigest, RoundNumber, StudyId, Weights};
 
 /// Value of `format` in the metadata; another version is another value.
 const FORMAT: &str = "wardround/model/v1";
@@ -29,63 +30,6 @@ pub struct ModelDescription {
     pub study: StudyId,
     /// The last round in it; `None` for the weights a study starts from.
     pub round: Option<RoundNumber>,
-}
-
-/// Why a model file cannot be written or read.
-#[derive(Debug, thiserror::Error)]
-pub enum ModelFileError {
-    /// The file system said no.
-    #[error("{}: {error}", .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What it said.
-        error: std::io::Error,
-    },
-    /// The bytes are no safetensors file, or only a part of one.
-    #[error("{}: not a whole safetensors file ({error}); copy it again", .path.display())]
-    Broken {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        error: SafeTensorError,
-    },
-    /// The file is larger than this network can need.
-    #[error("{}: {bytes} bytes, but a model of this plan has at most {bytes_max}", .path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
-        /// Largest size of a model with this layout.
-        bytes_max: u64,
-    },
-    /// The metadata lacks an entry, or it cannot be read.
-    #[error("{}: `{key}` in the metadata is {found}; was it written by wardround?", .path.display())]
-    Metadata {
-        /// The file.
-        path: PathBuf,
-        /// The entry.
-        key: &'static str,
-        /// What stands there.
-        found: String,
-    },
-    /// The tensors are another network's.
-    #[error("{}: {what}; this is the model of another plan", .path.display())]
-    Layout {
-        /// The file.
-        path: PathBuf,
-        /// The first difference.
-        what: String,
-    },
-    /// The values are no weights.
-    #[error("{}: {error}", .path.display())]
-    Weights {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with them.
-        error: WeightsError,
-    },
 }
 
 /// Writes `weights` to `path`: first beside it, then in its place, so that a crash leaves the old file or the new one.
@@ -218,6 +162,7 @@ mod tests {
     use super::*;
     use crate::initial_weights;
     use crate::trainer::tests::plan;
+    use std::path::PathBuf;
     use wardround_plan::ModelSection;
 
     fn written() -> (tempfile::TempDir, PathBuf, Weights, ModelDescription) {

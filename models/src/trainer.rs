@@ -3,20 +3,14 @@
 use crate::optimizer::{learning_rate, optimizer};
 use crate::registry::{Network, layout};
 use crate::sampling::ShuffledPasses;
-use crate::{ComputeDevice, DeviceError, batch, loss, parameters};
+use crate::{ComputeDevice, TrainingError, TrainingSet, batch, loss, parameters};
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use wardround_imaging::{Example, Patient, Preparation, augment};
-use wardround_plan::{Layout, Plan, Purpose, RoundNumber, StreamKey, Weights, WeightsError};
-
-/// A site's training patients as the network sees them; prepared once for a study, not once a round.
-#[derive(Debug, Clone)]
-pub struct TrainingSet {
-    examples: Vec<Example>,
-}
+use wardround_imaging::{Example, augment};
+use wardround_plan::{Layout, Plan, Purpose, RoundNumber, StreamKey, Weights};
 
 /// How far a round is at this site.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,85 +21,6 @@ pub struct StepProgress {
     pub of: u32,
     /// Loss of the last step, mean over its images.
     pub loss: f64,
-}
-
-/// Why a round could not be trained.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum TrainingError {
-    /// No patient to learn from.
-    #[error("this site has no training image: mark patients with `train` in the column `split` of its manifest")]
-    NoImages,
-    /// A mask with a class that the plan does not have.
-    #[error("a mask has class {class}, but the plan has {classes} classes from 0: correct the mask or [model] classes")]
-    UnknownClass {
-        /// The class in the mask.
-        class: u8,
-        /// Classes of the plan, with the background.
-        classes: u32,
-    },
-    /// The device cannot be used.
-    #[error(transparent)]
-    Device(#[from] DeviceError),
-    /// The model that came is not the plan's.
-    #[error("the model to start from does not fit the plan: {0}")]
-    Start(WeightsError),
-    /// Training ran away.
-    #[error(
-        "{what} is not a finite number at local step {step} of round {round}: write a lower [training] learning_rate"
-    )]
-    Diverged {
-        /// The loss, or the gradient of a tensor.
-        what: String,
-        /// The step, from 1.
-        step: u32,
-        /// The round.
-        round: RoundNumber,
-    },
-    /// The backward pass lost a part of the gradient; a defect of the engine, seen before (burn issue 5573).
-    #[error(
-        "the backward pass gave {got} of {expected} gradients at local step {step}: run the round again, and report this"
-    )]
-    LostGradient {
-        /// Gradients that came.
-        got: usize,
-        /// Parameters of the network.
-        expected: usize,
-        /// The step, from 1.
-        step: u32,
-    },
-    /// The caller asked to stop.
-    #[error("training was stopped after {done} local steps")]
-    Stopped {
-        /// Steps made.
-        done: u32,
-    },
-}
-
-impl TrainingSet {
-    /// Prepares every image of the patients once: cropped, resized and normalised as the plan says.
-    ///
-    /// # Errors
-    /// [`TrainingError::NoImages`] and [`TrainingError::UnknownClass`].
-    pub fn prepare(plan: &Plan, patients: &[Patient]) -> Result<Self, TrainingError> {
-        let preparation = Preparation::of(plan);
-        let cases = patients.iter().flat_map(|patient| &patient.cases);
-        Self::of(plan, cases.map(|case| preparation.example(case)).collect())
-    }
-
-    /// Images in it.
-    pub fn images(&self) -> usize {
-        self.examples.len()
-    }
-
-    fn of(plan: &Plan, examples: Vec<Example>) -> Result<Self, TrainingError> {
-        let classes = plan.model.classes;
-        let highest = examples.iter().flat_map(|example| example.classes.iter()).max();
-        match highest {
-            None => Err(TrainingError::NoImages),
-            Some(class) if u32::from(*class) >= classes => Err(TrainingError::UnknownClass { class: *class, classes }),
-            Some(_) => Ok(Self { examples }),
-        }
-    }
 }
 
 /// Trains the network of one plan on one device.
@@ -185,7 +100,7 @@ impl Trainer {
         drawn
             .map(|(number, image)| {
                 let mut stream = keys.stream(Purpose::Augmentation, round, number);
-                augment(&images.examples[image], &self.plan.training.augment, &mut stream)
+                augment(images.image(image), &self.plan.training.augment, &mut stream)
             })
             .collect()
     }
@@ -264,6 +179,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::initial_weights;
     use ndarray::{Array2, Array3};
+    use wardround_plan::WeightsError;
 
     /// A small plan; `line` goes into the section that has such a key.
     pub(crate) fn plan(line: &str) -> Plan {
@@ -404,14 +320,5 @@ pub(crate) mod tests {
         let at = At { round: RoundNumber::FIRST, step: 1 };
         let refused = trainer.check(&network, &GradientsParams::new(), at);
         assert!(matches!(refused, Err(TrainingError::LostGradient { got: 0, step: 1, .. })), "{refused:?}");
-    }
-
-    #[test]
-    fn no_image_and_a_class_outside_the_plan_are_refused() {
-        assert!(matches!(TrainingSet::of(&plan(""), vec![]), Err(TrainingError::NoImages)));
-        assert!(matches!(TrainingSet::prepare(&plan(""), &[Patient::default()]), Err(TrainingError::NoImages)));
-        let example = Example { pixels: Array3::zeros((1, 16, 16)), classes: Array2::from_elem((16, 16), 2) };
-        let refused = TrainingSet::of(&plan(""), vec![example]).expect_err("class 2 of 2");
-        assert_eq!(refused, TrainingError::UnknownClass { class: 2, classes: 2 });
     }
 }

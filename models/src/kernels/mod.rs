@@ -2,16 +2,18 @@
 //!
 //! burn's processor backend turns a 3 x 3 convolution into a matrix product over copied patches, and its weight gradient
 //! into a convolution with a kernel as large as the image; with the few channels of a medical U-Net both move more data than
-//! they compute. These kernels stream padded planes instead, and are wired into burn's autodiff by [`autodiff`]. On any
+//! they compute. These kernels stream padded planes instead, and are wired into burn's autodiff by [`operation`]. On any
 //! other device the layers use burn's own operations.
 //!
 //! Results do not depend on the number of threads: every sum is taken in one order by one task.
 
-mod autodiff;
 mod conv;
 mod conv_gradient;
 mod group_norm;
+mod layers;
+mod operation;
 mod padded;
 mod pool;
 
-pub(crate) use autodiff::{conv3x3, group_norm_relu, halve, run_on};
+pub(crate) use layers::{conv3x3, group_norm_relu, halve};
+pub(crate) use operation::run_on;

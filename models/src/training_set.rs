@@ -1,0 +1,59 @@
+//! What a site learns from, brought into the network's form.
+
+use crate::TrainingError;
+use wardround_imaging::{Example, Patient, Preparation};
+use wardround_plan::Plan;
+
+/// A site's training patients as the network sees them; prepared once for a study, not once a round.
+#[derive(Debug, Clone)]
+pub struct TrainingSet {
+    examples: Vec<Example>,
+}
+
+impl TrainingSet {
+    /// Prepares every image of the patients once: cropped, resized and normalised as the plan says.
+    ///
+    /// # Errors
+    /// [`TrainingError::NoImages`] and [`TrainingError::UnknownClass`].
+    pub fn prepare(plan: &Plan, patients: &[Patient]) -> Result<Self, TrainingError> {
+        let preparation = Preparation::of(plan);
+        let cases = patients.iter().flat_map(|patient| &patient.cases);
+        Self::of(plan, cases.map(|case| preparation.example(case)).collect())
+    }
+
+    /// Images in it.
+    pub fn images(&self) -> usize {
+        self.examples.len()
+    }
+
+    /// The image with this number.
+    pub(crate) fn image(&self, number: usize) -> &Example {
+        &self.examples[number]
+    }
+
+    pub(crate) fn of(plan: &Plan, examples: Vec<Example>) -> Result<Self, TrainingError> {
+        let classes = plan.model.classes;
+        let highest = examples.iter().flat_map(|example| example.classes.iter()).max();
+        match highest {
+            None => Err(TrainingError::NoImages),
+            Some(class) if u32::from(*class) >= classes => Err(TrainingError::UnknownClass { class: *class, classes }),
+            Some(_) => Ok(Self { examples }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trainer::tests::plan;
+    use ndarray::{Array2, Array3};
+
+    #[test]
+    fn no_image_and_a_class_outside_the_plan_are_refused() {
+        assert!(matches!(TrainingSet::of(&plan(""), vec![]), Err(TrainingError::NoImages)));
+        assert!(matches!(TrainingSet::prepare(&plan(""), &[Patient::default()]), Err(TrainingError::NoImages)));
+        let example = Example { pixels: Array3::zeros((1, 16, 16)), classes: Array2::from_elem((16, 16), 2) };
+        let refused = TrainingSet::of(&plan(""), vec![example]).expect_err("class 2 of 2");
+        assert_eq!(refused, TrainingError::UnknownClass { class: 2, classes: 2 });
+    }
+}
