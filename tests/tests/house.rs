@@ -17,10 +17,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("proto", &["plan", "round"]),
     ("report", &[]),
     ("storage", &["plan"]),
-    (
-        "client",
-        &["plan", "privacy", "metrics", "round", "imaging", "models", "identity", "proto", "report", "storage"],
-    ),
+    ("client", &["plan", "privacy", "metrics", "round", "imaging", "models", "identity", "proto", "report", "storage"]),
     ("coordinator", &["plan", "strategy", "round", "identity", "proto", "report", "storage"]),
     (
         "cli",
@@ -44,11 +41,19 @@ const ARROWS: [(&str, &[&str]); 16] = [
 
 /// Crates with files, sockets, a clock or a runtime in them; pure rooms have none.
 const WORLDLY: [&str; 10] = [
-    "tokio", "tokio-stream", "tokio-util", "tonic", "hyper-util", "sqlx", "object_store", "rustls", "tokio-rustls", "rustix",
+    "tokio",
+    "tokio-stream",
+    "tokio-util",
+    "tonic",
+    "hyper-util",
+    "sqlx",
+    "object_store",
+    "rustls",
+    "tokio-rustls",
+    "rustix",
 ];
 /// Rooms that decide and touch nothing. `imaging` reads scans, and `models` runs for long; both without a runtime.
-const WITHOUT_RUNTIME: [&str; 8] =
-    ["plan", "privacy", "strategy", "metrics", "round", "imaging", "models", "report"];
+const WITHOUT_RUNTIME: [&str; 8] = ["plan", "privacy", "strategy", "metrics", "round", "imaging", "models", "report"];
 /// Who may name what only one room should know.
 const KEPT: [(&str, &[&str]); 6] = [
     ("burn", &["models"]),
