@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tonic::transport::Channel;
-use wardround_client::transfer::{download, upload};
+use wardround_client::transfer::{TransferError, download, upload};
 use wardround_client::{Address, status_in_words};
 use wardround_identity::Credentials;
 use wardround_identity::tls::{ClientTls, Clock};
@@ -76,7 +76,7 @@ async fn submit(plan: &Plan, lead: &Lead, output: Output) -> Result<(), Failure>
     let object = Announced { digest: model, size_bytes };
     let request = UploadRequest { purpose: UploadPurpose::InitialModel, object };
     let mut transfer = TransferClient::new(channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
-    upload(&mut transfer, &blobs, &request, |_| {}).await.map_err(Failure::failed)?;
+    upload(&mut transfer, &blobs, &request, |_| {}).await.map_err(not_transferred)?;
     let layout = serde_json::to_vec(weights.layout().as_ref()).map_err(Failure::failed)?;
     let request = v1::SubmitRequest {
         plan: plan.to_canonical().into(),
@@ -132,7 +132,7 @@ async fn fetch(study: &StudyId, plan: &Plan, out: &Path, lead: &Lead, output: Ou
     let model = digest("model_digest", &status.model_digest).map_err(Failure::failed)?;
     let object = Announced { digest: model, size_bytes: status.model_bytes };
     let mut transfer = TransferClient::new(channel(lead).await?).max_decoding_message_size(MESSAGE_BYTES_MAX);
-    download(&mut transfer, &spool, &owner, object, |_| {}).await.map_err(Failure::failed)?;
+    download(&mut transfer, &spool, &owner, object, |_| {}).await.map_err(not_transferred)?;
     let bytes = blobs.get_bytes(&model).await.map_err(Failure::failed)?;
     let layout = Arc::new(wardround_models::layout(&plan.model));
     let weights = Weights::from_le_bytes(layout, &bytes).map_err(Failure::failed)?;
@@ -178,6 +178,14 @@ async fn client(lead: &Lead) -> Result<StudiesClient<Channel>, Failure> {
 
 fn refused(status: tonic::Status) -> Failure {
     Failure::refused(format!("the coordinator said no: {}", status_in_words(&status)))
+}
+
+fn not_transferred(error: TransferError) -> Failure {
+    match error {
+        TransferError::Refused(_) => Failure::refused(error),
+        TransferError::Broken(_) | TransferError::Idle => Failure::unreachable(error),
+        error => Failure::failed(error),
+    }
 }
 
 fn round_record(round: v1::RoundSummary) -> RoundRecord {

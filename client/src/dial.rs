@@ -3,7 +3,7 @@
 use hyper_util::rt::TokioIo;
 use std::error::Error;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 use wardround_identity::tls::{ClientTls, alert_in_words};
@@ -82,7 +82,11 @@ pub async fn dial(address: &Address, tls: ClientTls) -> Result<Channel, DialErro
                 None => connect(&target).await?,
             };
             stream.set_nodelay(true)?;
-            let stream = tls.connect(&host, stream, DIAL_TIMEOUT).await.map_err(std::io::Error::other)?;
+            let mut stream = tls.connect(&host, stream, DIAL_TIMEOUT).await.map_err(std::io::Error::other)?;
+            // In TLS 1.3 a refused certificate is heard of only after the handshake, and HTTP/2 would lose the reason. A
+            // server that accepts it speaks first: its settings wait here, unread, for HTTP/2.
+            let first = tokio::time::timeout(DIAL_TIMEOUT, stream.fill_buf()).await;
+            first.map_err(|_| timed_out("the coordinator said nothing"))??;
             Ok::<_, std::io::Error>(TokioIo::new(stream))
         }
     });

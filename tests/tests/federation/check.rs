@@ -65,3 +65,11 @@ fn a_plan_with_an_unknown_key_is_refused_with_line_and_suggestion() {
     let line = text_of_plan.lines().position(|line| line.starts_with("local_step ")).expect("it is there") + 1;
     refuse(&["study", "digest", text(&plan)], INPUT, &[&format!("line {line}"), "local_step", "local_steps"]);
 }
+
+#[test]
+fn the_settings_that_come_along_are_good_and_explain_every_key() {
+    let configs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs");
+    let site = wardround_client::SiteConfig::load(&configs.join("site.toml")).expect("good settings");
+    assert!(site.policy.plans.is_empty() && !site.policy.allow_without_privacy, "the example allows nothing");
+    wardround_coordinator::CoordinatorConfig::load(&configs.join("coordinator.toml")).expect("good settings");
+}

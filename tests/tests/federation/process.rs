@@ -25,6 +25,8 @@ impl Process {
             .args(arguments)
             .arg("--json")
             .env_remove("RUST_LOG")
+            // A test that is stopped leaves nothing behind.
+            .env("WARDROUND_DIE_WITH_PARENT", "1")
             .stdin(Stdio::null())
             .stdout(append(&said))
             .stderr(append(&log))

@@ -94,7 +94,9 @@ impl Puppet {
         let request = UploadRequest { purpose: UploadPurpose::Update(id.clone()), object: update.announced };
         let opened = self.transfer.open_upload(OpenUploadRequest::from(&request)).await?.into_inner();
         if !opened.already_complete {
-            let chunk = v1::Chunk { upload_id: opened.upload_id.clone(), ..encode_chunk(0, update.bytes) };
+            let rest = update.bytes.slice(opened.committed_offset as usize..);
+            let chunk = encode_chunk(opened.committed_offset, rest);
+            let chunk = v1::Chunk { upload_id: opened.upload_id.clone(), ..chunk };
             self.transfer.upload(tokio_stream::iter([chunk])).await?;
         }
         self.transfer.finish_upload(FinishUploadRequest { upload_id: opened.upload_id }).await.map(drop)
