@@ -4,9 +4,6 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// Names another binary than the one beside this test, for example a released one.
-const OVERRIDE: &str = "WARDROUND_BINARY";
-
 /// The exit codes that `wardround --help` documents.
 pub const FAILED: i32 = 1;
 pub const INPUT: i32 = 3;
@@ -23,16 +20,9 @@ pub struct Ended {
     pub complaint: String,
 }
 
-/// `target/debug/wardround`, which is beside the folder that this test runs from.
+/// The command itself, which cargo has built for this test.
 pub fn wardround() -> PathBuf {
-    if let Some(binary) = std::env::var_os(OVERRIDE) {
-        return binary.into();
-    }
-    let test = std::env::current_exe().expect("the system knows what it runs");
-    let debug = test.parent().and_then(|deps| deps.parent()).expect("cargo runs tests from target/debug/deps");
-    let binary = debug.join("wardround");
-    assert!(binary.is_file(), "{} is not there: run `cargo build` first", binary.display());
-    binary
+    env!("CARGO_BIN_EXE_wardround").into()
 }
 
 /// Runs `wardround ARGUMENTS --json` to its end.
