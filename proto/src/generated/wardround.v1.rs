@@ -65,9 +65,8 @@ pub mod study_answer {
     }
 }
 /// The site takes part in a study.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct StudyAccepted {
-}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StudyAccepted {}
 /// A site's answer to a round invitation.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RoundAnswer {
