@@ -47,6 +47,7 @@ impl Undisturbed {
         let mut federation = Federation::start(&Tiny::default().text());
         now(&federation);
         federation.kill(victim);
+        println!("{trial}: {} events of {victim} were stored", federation.events(victim).count());
         federation.restart(victim);
         assert_eq!(finished_model(&federation.finish()), self.model, "{trial}");
     }
