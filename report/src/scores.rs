@@ -83,6 +83,14 @@ fn site_curve(study: &StudyRecord, metric: &str, site: &str) -> Curve {
     Curve { name: site.into(), points: study.rounds.iter().filter_map(of_round).collect() }
 }
 
+/// The curves of a study's first metric as an SVG file fit for a paper; `None` where nothing was measured.
+pub fn study_chart(study: &StudyRecord) -> Option<String> {
+    let metric = *metrics(study).first()?;
+    let mut curves = site_curves(study, metric);
+    curves.push(mean_curve(study, metric));
+    Some(standalone_svg(&axes(metric), &curves))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,12 +135,4 @@ mod tests {
         assert_eq!(axes(samples::DICE).y_range, Some((0.0, 1.0)));
         assert_eq!(axes("hd95").y_range, None);
     }
-}
-
-/// The curves of a study's first metric as an SVG file fit for a paper; `None` where nothing was measured.
-pub fn study_chart(study: &StudyRecord) -> Option<String> {
-    let metric = *metrics(study).first()?;
-    let mut curves = site_curves(study, metric);
-    curves.push(mean_curve(study, metric));
-    Some(standalone_svg(&axes(metric), &curves))
 }
