@@ -30,7 +30,7 @@ struct Summary {
     mean_alone: f64,
     mean_federated: f64,
     guarantee: &'static str,
-    first_round_after_ms: u64,
+    submitted_after_ms: u64,
     wall_s: f64,
     model: PathBuf,
     report: PathBuf,
@@ -54,7 +54,7 @@ async fn demo(arguments: DemoArguments, output: Output) -> Result<(), Failure> {
     let mut federation = Federation::found(&stage).await?;
     federation.start_sites(&stage).await?;
     federation.submit(&stage).await?;
-    let first_round_after_ms = begun.elapsed().as_millis() as u64;
+    let submitted_after_ms = begun.elapsed().as_millis() as u64;
     let federated = federation.train(&stage, &progress).await?;
     let lead = federation.lead();
     let model = federation.fetch_model(&stage).await?;
@@ -71,7 +71,7 @@ async fn demo(arguments: DemoArguments, output: Output) -> Result<(), Failure> {
         mean_federated: mean(record.comparison.iter().map(|row| row.federated)),
         comparison: record.comparison,
         guarantee: "none",
-        first_round_after_ms,
+        submitted_after_ms,
         wall_s: begun.elapsed().as_secs_f64(),
         model,
         report,
