@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::budget::BudgetCommand;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use wardround_plan::{Digest, SiteId, StudyId};
@@ -34,6 +35,9 @@ pub enum Command {
     /// Submit, watch and stop studies; fetch their models and reports
     #[command(subcommand)]
     Study(StudyCommand),
+    /// The privacy officer's: what a promise costs, what is allowed, what is spent
+    #[command(subcommand)]
+    Budget(BudgetCommand),
     /// Prepare scans
     #[command(subcommand)]
     Data(DataCommand),

@@ -2,6 +2,7 @@
 
 mod args;
 mod authority;
+mod budget;
 mod coordinator;
 mod data;
 mod demo;
@@ -43,6 +44,7 @@ fn run(arguments: Arguments, output: output::Output) -> Result<ExitCode, exit::F
             Command::Coordinator(command) => coordinator::run(command, output).await,
             Command::Site(command) => site::run(command, output).await,
             Command::Study(command) => study::run(command, output).await,
+            Command::Budget(command) => budget::run(command, output).await,
             Command::Data(command) => data::run(command, output),
         }
     });

@@ -7,6 +7,8 @@ mod digest;
 mod document;
 mod ids;
 mod plan;
+mod privacy;
+mod privacy_rules;
 mod rules;
 mod sections;
 mod streams;
@@ -17,11 +19,14 @@ pub use digest::{Digest, DigestError, Hasher};
 pub use document::{DocumentError, parse_document};
 pub use ids::{IdError, RoundNumber, SiteId, StudyId};
 pub use plan::{Plan, PlanDigest, PlanError};
+pub use privacy::{
+    Accountant, ClientPrivacy, ClipKind, NoiseKind, PlanAdjacency, PrivacyMode, PrivacySection, PrivacyUnit, Sampling,
+    SitePrivacy,
+};
 pub use rules::RuleError;
 pub use sections::{
-    Augmentation, EvaluationSection, ImagingSection, MetricName, ModelKind, ModelSection, Optimizer, PrivacyMode,
-    PrivacySection, PrivacyUnit, Schedule, SecaggSection, StrategyKind, StrategySection, StudySection, TrainingSection,
-    Weighting,
+    Augmentation, EvaluationSection, ImagingSection, MetricName, ModelKind, ModelSection, Optimizer, Schedule,
+    SecaggSection, StrategyKind, StrategySection, StudySection, TrainingSection, Weighting,
 };
 pub use streams::{Purpose, Stream, StreamKey};
 pub use timestamp::{Duration, Timestamp};

@@ -1,6 +1,7 @@
 //! A plan: parsed once, checked once, then frozen under a digest.
 
 use crate::document::line_of_key;
+use crate::privacy::PrivacySection;
 use crate::sections::*;
 use crate::{Digest, DocumentError, Hasher, RuleError, SiteId, parse_document, rules};
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,7 @@
 //! What a plan may not say. Each rule refuses one way to fool oneself, and says what to write instead.
 
 use crate::plan::Draft;
+use crate::privacy_rules;
 use crate::sections::*;
 
 /// A broken rule: where, what, and what to write instead.
@@ -27,7 +28,8 @@ pub(crate) fn check(plan: &Draft) -> Result<(), RuleError> {
     training(&plan.training)?;
     secagg(&plan.secagg)?;
     strategy(&plan.strategy, &plan.study)?;
-    evaluation(&plan.evaluation, &plan.study)
+    evaluation(&plan.evaluation, &plan.study)?;
+    privacy_rules::check(plan)
 }
 
 fn study(study: &StudySection) -> Result<(), RuleError> {
@@ -117,10 +119,10 @@ fn evaluation(evaluation: &EvaluationSection, study: &StudySection) -> Result<()
 }
 
 /// A section and a key: where a rule looks.
-struct Place(&'static str, &'static str);
+pub(crate) struct Place(pub(crate) &'static str, pub(crate) &'static str);
 
 impl Place {
-    fn require(&self, holds: bool, problem: &str, remedy: &str) -> Result<(), RuleError> {
+    pub(crate) fn require(&self, holds: bool, problem: &str, remedy: &str) -> Result<(), RuleError> {
         if holds {
             return Ok(());
         }
@@ -128,7 +130,7 @@ impl Place {
     }
 
     /// NaN is within nothing.
-    fn within<T: PartialOrd + std::fmt::Display>(&self, value: T, low: T, high: T) -> Result<(), RuleError> {
+    pub(crate) fn within<T: PartialOrd + std::fmt::Display>(&self, value: T, low: T, high: T) -> Result<(), RuleError> {
         let holds = value >= low && value <= high;
         self.require(holds, &format!("{value} is out of range"), &format!("write {low} to {high}"))
     }
@@ -218,6 +220,7 @@ metrics = ["dice.foreground"]
     fn promises_this_version_cannot_keep_are_refused() {
         let text = PLAN.replace("mode = \"none\"", "mode = \"none\"\nepsilon = 1.0");
         assert!(Plan::from_toml(&text).is_err(), "an epsilon without noise is false comfort");
-        assert!(Plan::from_toml(&PLAN.replace("mode = \"none\"", "mode = \"site\"")).is_err());
+        let text = PLAN.replace("mode = \"none\"", "mode = \"site\"");
+        assert!(Plan::from_toml(&text).is_err(), "a mode without a budget is no promise");
     }
 }

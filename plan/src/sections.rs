@@ -90,8 +90,18 @@ pub struct TrainingSection {
     pub weight_decay: f64,
     /// Optimiser steps a site makes in one round.
     pub local_steps: u32,
-    /// Images in one step.
+    /// Images in one step; with `privacy.mode = "site"` the images that are in memory at once, which changes no result.
     pub batch_images: u32,
+    /// With privacy: the public number by which every step's noisy sum is divided. It should be near the sampling rate
+    /// times the patients of a typical site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_batch_patients: Option<u32>,
+    /// With privacy: images of one patient in one step; of a patient with more, as many are drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images_per_patient: Option<u32>,
+    /// With privacy: changed views of each image, averaged before the clip (augmentation multiplicity, De et al. 2022).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub views: Option<u32>,
     /// Random changes of the training images.
     #[serde(default)]
     pub augment: Vec<Augmentation>,
@@ -136,34 +146,6 @@ pub enum Augmentation {
     Gamma,
     /// Exchange bright and dark with probability one half.
     Invert,
-}
-
-/// `[privacy]`: what is promised to a patient.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PrivacySection {
-    /// Where noise is added, if at all.
-    pub mode: PrivacyMode,
-    /// Whose contribution is meant by one.
-    #[serde(default)]
-    pub unit: PrivacyUnit,
-}
-
-/// Where noise is added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PrivacyMode {
-    /// No noise and **no guarantee**; only a site whose policy says so takes part.
-    None,
-}
-
-/// The unit of privacy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PrivacyUnit {
-    /// One person with all her scans.
-    #[default]
-    Patient,
 }
 
 /// `[secagg]`: whether the coordinator sees single updates.
@@ -214,6 +196,9 @@ pub struct EvaluationSection {
     /// Rounds from one evaluation to the next; the last round is always evaluated.
     #[serde(default = "defaults::every")]
     pub every: u32,
+    /// With privacy: the share of ε that all evaluations together may cost; 0 keeps every score at its site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epsilon_share: Option<f64>,
 }
 
 /// Metrics by their full names; the definition is in the crate `metrics`.

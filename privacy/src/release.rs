@@ -35,20 +35,27 @@ pub enum PolicyStance {
 #[derive(Debug)]
 pub struct Unprotected(());
 
-/// The hospital has not consented to release without privacy.
+/// No consent to release without privacy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the plan has `privacy.mode = \"none\"` and this site's policy does not allow releases without privacy")]
-pub struct UnprotectedRefused;
+pub enum UnprotectedRefused {
+    /// The hospital's policy requires privacy.
+    #[error("the plan has `privacy.mode = \"none\"` and this site's policy does not allow releases without privacy")]
+    Policy,
+    /// The plan promises privacy; then nothing of it may leave without.
+    #[error("the plan promises privacy, so nothing of its study may leave without noise and a receipt")]
+    Promised,
+}
 
 impl Unprotected {
     /// Consent, if the plan asks for no privacy and the site's policy allows that.
     ///
     /// # Errors
-    /// [`UnprotectedRefused`] where the policy does not say so in as many words.
+    /// [`UnprotectedRefused`] where the policy does not say so in as many words, or the plan promises privacy.
     pub fn consent(plan: &Plan, stance: PolicyStance) -> Result<Self, UnprotectedRefused> {
         match (plan.privacy.mode, stance) {
             (PrivacyMode::None, PolicyStance::AllowsWithoutPrivacy) => Ok(Self(())),
-            (PrivacyMode::None, PolicyStance::RequiresPrivacy) => Err(UnprotectedRefused),
+            (PrivacyMode::None, PolicyStance::RequiresPrivacy) => Err(UnprotectedRefused::Policy),
+            (PrivacyMode::Site | PrivacyMode::Client, _) => Err(UnprotectedRefused::Promised),
         }
     }
 }
