@@ -6,6 +6,7 @@
 use crate::config::SiteConfig;
 use crate::dial::{Address, DialError};
 use crate::journal::Journal;
+use crate::ledger::{SiteLedger, SiteLedgerError};
 use crate::notice::Notice;
 use crate::policy::Policy;
 use crate::report;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, watch};
 use wardround_identity::{Credentials, IdentityError, Role};
-use wardround_plan::{Plan, SiteId, StudyId, Timestamp};
+use wardround_plan::{LedgerHead, Plan, SiteId, StudyId, Timestamp};
 use wardround_round::participant::{Effect, Event, Input, Site, Terms};
 use wardround_round::{FromSite, Refusal, RefusalReason, RoundId};
 use wardround_storage::{Blobs, DatabaseError, LockError, Spool, SpoolLimits, StateLock, StorageError};
@@ -47,6 +48,9 @@ pub enum AgentError {
     /// Models and updates.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The privacy ledger.
+    #[error(transparent)]
+    Ledger(#[from] SiteLedgerError),
     /// The device, or the state folder itself.
     #[error("{0}")]
     Setup(String),
@@ -60,6 +64,8 @@ pub struct Agent {
     state: std::path::PathBuf,
     policy: Arc<Policy>,
     desk: Desk,
+    ledger: SiteLedger,
+    heads: watch::Receiver<LedgerHead>,
     plans: BTreeMap<StudyId, Arc<Plan>>,
     session: watch::Receiver<Option<Session>>,
     session_events: mpsc::Receiver<SessionEvent>,
@@ -90,6 +96,9 @@ impl Agent {
         std::fs::create_dir_all(&config.state).map_err(setup)?;
         let lock = StateLock::acquire(&config.state, "site")?;
         let journal = Journal::open(&config.state).await?;
+        let ledger = SiteLedger::open(&config.state, &config.credentials).await?;
+        let mut heads = ledger.heads();
+        heads.mark_changed();
         let blobs = Blobs::open(&config.state)?;
         let limits = SpoolLimits {
             upload_bytes_max: MODEL_BYTES_MAX,
@@ -116,6 +125,8 @@ impl Agent {
             state: config.state,
             policy,
             desk,
+            ledger,
+            heads,
             plans: BTreeMap::new(),
             session,
             session_events,
@@ -141,6 +152,7 @@ impl Agent {
             let input = tokio::select! {
                 Some(event) = self.session_events.recv() => self.session_input(event),
                 Some(outcome) = self.outcomes.recv() => self.outcome_input(outcome),
+                Ok(()) = self.heads.changed() => Input::Ledger(*self.heads.borrow_and_update()),
             };
             self.site.handle((self.clock)(), input);
             while let Some(effect) = self.site.poll_effect() {
@@ -196,6 +208,7 @@ impl Agent {
                 self.report(&event);
             }
             Effect::Say(message) => self.say(message),
+            Effect::CheckLedger(head) => self.check_ledger(head).await,
             Effect::Decide(offer) => self.desk.decide(offer),
             Effect::Train(invitation) => {
                 let id = invitation.id.clone();
@@ -237,6 +250,14 @@ impl Agent {
             Effect::Discard(update) => self.desk.discard(update).await,
         }
         Ok(())
+    }
+
+    /// A ledger that was rolled back refuses every reservation and debit from here on; the person who watches hears why.
+    async fn check_ledger(&self, head: LedgerHead) {
+        if let Err(error) = self.ledger.witnessed(head).await {
+            tracing::error!(reason = %error, "the coordinator has seen another ledger of this site");
+            self.tell(Notice::Trouble { reason: error.to_string() });
+        }
     }
 
     /// Lost where there is no connection; the machine says it again when it matters.

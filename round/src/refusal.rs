@@ -35,6 +35,8 @@ pub enum RefusalReason {
     DataUnusable,
     /// Training did not give a usable update.
     TrainingFailed,
+    /// The site's officers have not allowed, or no longer allow, what the plan costs its patients.
+    BudgetExceeded,
     /// Something at the site broke; its log says what.
     Internal,
 }
