@@ -71,12 +71,27 @@ pub(crate) fn digest(sha256: &str) -> String {
 }
 
 fn stamp(promise: Promise) -> Markup {
-    let (word, meaning) = match promise {
+    let (kept, word, meaning) = match promise {
         Promise::NoGuarantee => (
-            "no guarantee",
+            false,
+            "no guarantee".to_owned(),
             "No noise was added to what left the sites, so nothing limits what the model or these numbers may reveal \
              about a single patient.",
         ),
+        Promise::Patient { epsilon, delta } => (
+            true,
+            format!("ε = {epsilon}, δ = {delta:e}"),
+            "Differential privacy for each patient with all her images, added by her own site: whatever anybody concludes \
+             from the model or these numbers, the odds are at most e^ε times what they would be without her, but for a \
+             probability δ. The site’s own privacy statement names the mechanism and every assumption.",
+        ),
+        Promise::Site { epsilon, delta } => (
+            true,
+            format!("ε = {epsilon}, δ = {delta:e} per site"),
+            "Differential privacy for each site as a whole, added to the sum of the updates by whoever computes it: \
+             single updates are not hidden from that party.",
+        ),
     };
-    html! { div.stamp role="note" aria-label="Privacy" { strong { (word) } p { (meaning) } } }
+    let class = if kept { "stamp kept" } else { "stamp" };
+    html! { div class=(class) role="note" aria-label="Privacy" { strong { (word) } p { (meaning) } } }
 }
