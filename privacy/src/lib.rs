@@ -2,9 +2,18 @@
 //! and only this crate can make one.
 
 mod charge;
+mod clip;
+mod noise;
 mod release;
+mod sampling;
 mod units;
 
 pub use charge::{Adjacency, Charge, Mechanism};
+pub use clip::{Clip, Reach};
+pub use noise::{
+    CONTRIBUTIONS_MAX, DiscreteGaussian, EntropyError, Grid, NoiseError, NoiseStream, NoiseStreams, RoundedGaussian,
+    SecretNoise, SimulatedNoise, SumNoise, distance_to_rounded_gaussian,
+};
 pub use release::{Guarantee, PolicyStance, Released, Unprotected, UnprotectedRefused};
+pub use sampling::{PoissonSample, SampleError};
 pub use units::{ClipNorm, Delta, Epsilon, LaplaceScale, NoiseMultiplier, SamplingRate, UnitError};
