@@ -1,6 +1,6 @@
 //! What every page has: its style, its head, and the stamp that says what the study promises.
 
-use crate::numbers::NONE;
+use crate::numbers::{NONE, power, rounded_up};
 use crate::records::Promise;
 use crate::text::visible;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -71,12 +71,38 @@ pub(crate) fn digest(sha256: &str) -> String {
 }
 
 fn stamp(promise: Promise) -> Markup {
-    let (word, meaning) = match promise {
-        Promise::NoGuarantee => (
-            "no guarantee",
-            "No noise was added to what left the sites, so nothing limits what the model or these numbers may reveal \
-             about a single patient.",
-        ),
-    };
-    html! { div.stamp role="note" aria-label="Privacy" { strong { (word) } p { (meaning) } } }
+    match promise {
+        Promise::NoGuarantee => html! {
+            div.stamp role="note" aria-label="Privacy" {
+                strong { "no guarantee" }
+                p {
+                    "No noise was added to what left the sites, so nothing limits what the model or these numbers may \
+                     reveal about a single patient."
+                }
+            }
+        },
+        Promise::Patient { epsilon, delta } => html! {
+            div.stamp.promised role="note" aria-label="Privacy" {
+                strong { "ε ≤ " (rounded_up(epsilon, EPSILON_DECIMALS)) " at δ = " (power(delta)) }
+                p {
+                    "For each patient with all her scans: whatever leaves the sites is almost as likely without her as \
+                     with her, within a factor of e" sup { "ε" } ", but for a probability of δ."
+                }
+            }
+        },
+    }
+}
+
+/// Decimals of an ε on a page.
+pub(crate) const EPSILON_DECIMALS: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_promise_is_stamped_with_its_epsilon_rounded_up() {
+        let page = stamp(Promise::Patient { epsilon: 2.001, delta: 1e-5 }).into_string();
+        assert!(page.contains("ε ≤ 2.01 at δ = 1e-5") && !page.contains("no guarantee"), "{page}");
+    }
 }

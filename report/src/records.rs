@@ -3,11 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 /// What a study promises to its patients, as every output has to say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Promise {
     /// No noise was added: **no guarantee**.
     NoGuarantee,
+    /// Differential privacy for each patient with all her scans.
+    Patient {
+        /// ε of everything that is promised.
+        epsilon: f64,
+        /// δ of everything that is promised.
+        delta: f64,
+    },
 }
 
 /// One committed round, as the coordinator recorded it.
