@@ -46,6 +46,12 @@ pub(crate) fn rounded_up(value: f64, decimals: usize) -> String {
     rounded(value, decimals, Direction::Up)
 }
 
+/// [`rounded_up`] to four decimals, without the zeros at the end: 8, 1.5, 2.0001.
+pub(crate) fn bound(value: f64) -> String {
+    let text = rounded_up(value, 4);
+    if text.contains('e') { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
+}
+
 /// A number of which at least as much is there, with this many decimals: never more than it is.
 pub(crate) fn rounded_down(value: f64, decimals: usize) -> String {
     rounded(value, decimals, Direction::Down)
@@ -155,6 +161,10 @@ mod tests {
         );
         assert_eq!((rounded_down(2.999, 2), rounded_down(1.1, 2)), ("2.99".into(), "1.10".into()));
         assert_eq!((rounded_up(0.0, 2), rounded_down(0.004, 2)), ("0.00".into(), "0.00".into()));
+        assert_eq!(
+            (bound(8.0), bound(10.0), bound(1.5), bound(2.000_01)),
+            ("8".into(), "10".into(), "1.5".into(), "2.0001".into())
+        );
         assert_eq!((rounded_up(f64::INFINITY, 2), rounded_down(f64::NAN, 2)), ("–".into(), "–".into()));
         assert_eq!((rounded_up(4.851_65e8, 2), rounded_down(4.851_65e8, 2)), ("4.852e8".into(), "4.851e8".into()));
     }

@@ -3,8 +3,8 @@
 use super::record::{BudgetForecast, ForecastRow, ScoreForecast};
 use crate::chart::{Axes, Curve, Series, figure, standalone_svg};
 use crate::figures::{Figure, figures};
-use crate::numbers::{power, rounded_up, significant};
-use crate::page::{EPSILON_DECIMALS, Masthead, page, section};
+use crate::numbers::{bound, power, rounded_up, significant};
+use crate::page::{Masthead, page_from, section};
 use crate::records::Promise;
 use crate::terms::points;
 use crate::text::visible;
@@ -29,7 +29,7 @@ pub fn forecast_page(forecast: &BudgetForecast) -> String {
         @if let Some(scores) = &forecast.scores { (section("Validation scores", validation(scores))) }
         (section("What was assumed", assumed(forecast)))
     };
-    page(&head, body)
+    page_from(&head, "computed from what was assumed here, not from scans", body)
 }
 
 /// The trade-off as an SVG file fit for a paper.
@@ -41,7 +41,7 @@ fn key_figures(row: &ForecastRow) -> Vec<Figure> {
     let figure = |name, value, of: &str| Figure { name, value, of: of.into() };
     vec![
         figure("Noise multiplier σ", significant(row.noise_multiplier, DIGITS), "standard deviation over C"),
-        figure("Noise on each number", significant(row.noise_per_coordinate, DIGITS), "of the mean gradient, over C"),
+        figure("Noise per number", significant(row.noise_per_coordinate, DIGITS), "of the mean gradient, over C"),
         figure("Noise over signal", significant(row.noise_over_signal, DIGITS), "of one step, in length"),
         figure("Odds factor", rounded_up(row.odds_factor, 1), "for one patient, at worst"),
     ]
@@ -114,7 +114,7 @@ fn validation(scores: &ScoreForecast) -> Markup {
     html! {
         p {
             "Scores leave the site as a histogram of patients with noise, " (scores.evaluations) " times, each at ε = "
-            (rounded_up(scores.epsilon_each, BIN_DECIMALS)) ". Every bin is off by at most "
+            (bound(scores.epsilon_each)) ". Every bin is off by at most "
             strong { (scores.half_width_patients) } " patients in " (confidence) " % of all cases (discrete Laplace, scale "
             (significant(scores.scale, DIGITS)) "). A bin with fewer patients than that says nothing."
         }
@@ -135,7 +135,6 @@ fn assumed(forecast: &BudgetForecast) -> Markup {
 }
 
 const DIGITS: usize = 3;
-const BIN_DECIMALS: usize = EPSILON_DECIMALS + 1;
 
 #[cfg(test)]
 mod tests {
@@ -183,7 +182,7 @@ mod tests {
     fn the_answer_the_table_and_the_picture_are_on_the_page() {
         let page = forecast_page(&forecast());
         let asked = [
-            "ε ≤ 3.00 at δ = 2e-4",
+            "ε = 3, δ = 2e-4",
             "nothing is spent",
             "Take a larger batch.",
             "(asked)",
