@@ -28,6 +28,6 @@ pub use initial::initial_weights;
 pub use model_file::{ModelDescription, load_model, save_model};
 pub use model_file_error::ModelFileError;
 pub use registry::layout;
-pub use trainer::{StepProgress, Trainer};
+pub use trainer::{Guard, GuardError, StepProgress, Trainer};
 pub use training_error::TrainingError;
 pub use training_set::TrainingSet;

@@ -1,5 +1,7 @@
 //! What a site does in a round: local steps from the model it was given.
 
+mod private;
+
 use crate::optimizer::{learning_rate, optimizer};
 use crate::registry::{Network, layout};
 use crate::sampling::ShuffledPasses;
@@ -139,6 +141,8 @@ impl Trainer {
         }
     }
 }
+
+pub use private::{Guard, GuardError};
 
 #[derive(Clone, Copy)]
 struct At {

@@ -203,6 +203,8 @@ impl From<Refusal> for v1::Refusal {
             RefusalReason::ModelUnknown => Wire::ModelUnknown,
             RefusalReason::DataUnusable => Wire::DataUnusable,
             RefusalReason::TrainingFailed => Wire::TrainingFailed,
+            RefusalReason::BudgetExceeded => Wire::BudgetExceeded,
+            RefusalReason::LedgerUnusable => Wire::LedgerUnusable,
             RefusalReason::Internal => Wire::Internal,
         };
         Self { reason: reason.into(), text: refusal.text().to_owned() }
@@ -224,6 +226,8 @@ impl TryFrom<v1::Refusal> for Refusal {
             Ok(Wire::ModelUnknown) => RefusalReason::ModelUnknown,
             Ok(Wire::DataUnusable) => RefusalReason::DataUnusable,
             Ok(Wire::TrainingFailed) => RefusalReason::TrainingFailed,
+            Ok(Wire::BudgetExceeded) => RefusalReason::BudgetExceeded,
+            Ok(Wire::LedgerUnusable) => RefusalReason::LedgerUnusable,
             Ok(Wire::Internal) => RefusalReason::Internal,
             Ok(Wire::Unspecified) | Err(_) => return Err(FieldError::new("reason", "is unknown")),
         };

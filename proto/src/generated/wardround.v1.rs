@@ -304,6 +304,10 @@ pub enum RefusalReason {
     TrainingFailed = 9,
     /// The site failed; its log says why.
     Internal = 10,
+    /// The site's privacy budget does not cover the study, or not another round of it.
+    BudgetExceeded = 11,
+    /// The site's ledger is missing, damaged or older than it was: nothing is spent until its officers have looked.
+    LedgerUnusable = 12,
 }
 impl RefusalReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -323,6 +327,8 @@ impl RefusalReason {
             Self::DataUnusable => "REFUSAL_REASON_DATA_UNUSABLE",
             Self::TrainingFailed => "REFUSAL_REASON_TRAINING_FAILED",
             Self::Internal => "REFUSAL_REASON_INTERNAL",
+            Self::BudgetExceeded => "REFUSAL_REASON_BUDGET_EXCEEDED",
+            Self::LedgerUnusable => "REFUSAL_REASON_LEDGER_UNUSABLE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -339,6 +345,8 @@ impl RefusalReason {
             "REFUSAL_REASON_DATA_UNUSABLE" => Some(Self::DataUnusable),
             "REFUSAL_REASON_TRAINING_FAILED" => Some(Self::TrainingFailed),
             "REFUSAL_REASON_INTERNAL" => Some(Self::Internal),
+            "REFUSAL_REASON_BUDGET_EXCEEDED" => Some(Self::BudgetExceeded),
+            "REFUSAL_REASON_LEDGER_UNUSABLE" => Some(Self::LedgerUnusable),
             _ => None,
         }
     }
