@@ -16,9 +16,9 @@ use rayon::prelude::*;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use wardround_client::StepGuard;
 use wardround_imaging::{Patient, PatientGrouping, SiteFolder, SynthPlan, synth};
 use wardround_metrics::dice::Summary;
-use wardround_client::StepGuard;
 use wardround_models::{ComputeDevice, Evaluator, Trainer, TrainingSet, initial_weights};
 use wardround_plan::{Plan, RoundNumber, StreamKey, Weights};
 use wardround_privacy::{PrivateSteps, SimulatedNoise, StudyCost};
@@ -41,7 +41,9 @@ struct Scores {
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let [plan, data, more @ ..] = arguments.as_slice() else {
-        return Err("expected PLAN DATA [SEEDS] [EPSILONS], for example configs/phantoms-private.toml phantoms 3 none,8".into());
+        return Err(
+            "expected PLAN DATA [SEEDS] [EPSILONS], for example configs/phantoms-private.toml phantoms 3 none,8".into(),
+        );
     };
     let seeds = more.first().map_or(Ok(3), |seeds| seeds.parse())?;
     let plan = Plan::from_toml(&std::fs::read_to_string(rooted(plan))?)?;
@@ -144,13 +146,7 @@ fn local_round(plan: &Plan, site: &Site, model: &Weights, round: RoundNumber) ->
     Ok(trainer.train(model, &site.train, round, &keys, &mut |_| ControlFlow::Continue(()))?)
 }
 
-fn private_round(
-    plan: &Plan,
-    cost: &StudyCost,
-    site: &Site,
-    model: &Weights,
-    round: RoundNumber,
-) -> Outcome<Weights> {
+fn private_round(plan: &Plan, cost: &StudyCost, site: &Site, model: &Weights, round: RoundNumber) -> Outcome<Weights> {
     let keys = StreamKey::from_public_seed(plan.study.seed).derive(&site.name);
     let noise = SimulatedNoise::new(&keys, &format!("round {round}"));
     let mut steps = PrivateSteps::new(plan, cost, noise)?;

@@ -15,7 +15,7 @@ impl<N: NoiseStreams> Guard for StepGuard<'_, N> {
         self.0.clip_factor(norm_squared)
     }
 
-    fn noisy_mean(&mut self, clipped: &[f64]) -> Result<Vec<f32>, GuardError> {
+    fn noisy_mean(&mut self, clipped: &[f64]) -> Result<Vec<f64>, GuardError> {
         self.0.noisy_mean(clipped).map_err(|error| GuardError(error.to_string()))
     }
 }

@@ -110,12 +110,12 @@ impl<N: NoiseStreams> PrivateSteps<N> {
     ///
     /// # Errors
     /// [`StepError::OutOfTurn`] and [`StepError::Noise`].
-    pub fn noisy_mean(&mut self, clipped: &[f64]) -> Result<Vec<f32>, StepError> {
+    pub fn noisy_mean(&mut self, clipped: &[f64]) -> Result<Vec<f64>, StepError> {
         if !std::mem::take(&mut self.drawn) {
             return Err(StepError::OutOfTurn);
         }
         let noisy = self.noise.add_to(clipped, &mut self.streams)?;
-        Ok(noisy.into_iter().map(|value| (value / self.divisor) as f32).collect())
+        Ok(noisy.into_iter().map(|value| value / self.divisor).collect())
     }
 }
 

@@ -138,7 +138,9 @@ fn fitting_plan(arguments: &DemoArguments) -> Result<&'static str, Failure> {
     match (name.as_deref(), arguments.epsilon.is_some()) {
         (None, _) if arguments.without_privacy => Ok(PHANTOMS),
         (None, _) => Ok(PRIVATE_PHANTOMS),
-        (Some("nuclei"), true) => Err(Failure::input("no private plan comes along for these scans; give one with --plan")),
+        (Some("nuclei"), true) => {
+            Err(Failure::input("no private plan comes along for these scans; give one with --plan"))
+        }
         (Some("nuclei"), false) => Ok(NUCLEI),
         (Some(_), true) => Ok(PRIVATE_CARDIAC),
         (Some(_), false) => Ok(CARDIAC),

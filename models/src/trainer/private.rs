@@ -28,7 +28,7 @@ pub trait Guard {
     ///
     /// # Errors
     /// A sum that cannot be noised, or one too many.
-    fn noisy_mean(&mut self, clipped: &[f64]) -> Result<Vec<f32>, GuardError>;
+    fn noisy_mean(&mut self, clipped: &[f64]) -> Result<Vec<f64>, GuardError>;
 }
 
 /// The guard's no, in its own words.
@@ -99,19 +99,20 @@ impl Trainer {
         guard: &(dyn Guard + Send),
     ) -> Result<(f64, Vec<f64>), TrainingError> {
         let (mut sum, mut loss) = (vec![0.0; self.layout.len()], 0.0);
-        let mut part = Part::default();
-        for (number, patient) in drawn.iter().enumerate() {
-            part.add(self.views(of_round, step, *patient));
-            let full = part.examples.len() >= self.plan.training.batch_images as usize;
-            if full || number + 1 == drawn.len() {
-                let Part { examples, patients } = std::mem::take(&mut part);
-                let batch = PatientBatch { examples: &examples, rows: &patients };
-                let clipped = clipped_sum(network, &batch, &|norm_squared| guard.clip_factor(norm_squared))?;
-                sum.iter_mut().zip(&clipped.sum).for_each(|(sum, part)| *sum += part);
-                loss += clipped.loss;
-            }
+        for part in drawn.chunks(self.patients_in_memory()) {
+            let batch = PatientBatch::of(part.iter().map(|patient| self.views(of_round, step, *patient)));
+            let clipped = clipped_sum(network, &batch, &|norm_squared| guard.clip_factor(norm_squared))?;
+            sum.iter_mut().zip(&clipped.sum).for_each(|(sum, part)| *sum += part);
+            loss += clipped.loss;
         }
         Ok((loss / drawn.len().max(1) as f64, sum))
+    }
+
+    /// As many whole patients as have `batch_images` images, at least one.
+    fn patients_in_memory(&self) -> usize {
+        let training = &self.plan.training;
+        let images_each = training.images_per_patient.unwrap_or(1).saturating_mul(training.views.unwrap_or(1));
+        (training.batch_images / images_each).max(1) as usize
     }
 
     /// Some images of one patient, each changed in some ways: chosen by streams of her own, so that nobody's choice
@@ -125,24 +126,6 @@ impl Trainer {
         let views = training.views.unwrap_or(1);
         let each = images.into_iter().flat_map(|image| std::iter::repeat_n(image, views as usize));
         each.map(|image| augment(of_round.images.image(image), &training.augment, &mut changes)).collect()
-    }
-}
-
-/// Whole patients whose images are in memory together.
-#[derive(Default)]
-struct Part {
-    examples: Vec<Example>,
-    patients: Vec<Range<usize>>,
-}
-
-impl Part {
-    /// A patient without an image contributes nothing.
-    fn add(&mut self, views: Vec<Example>) {
-        if !views.is_empty() {
-            let first = self.examples.len();
-            self.examples.extend(views);
-            self.patients.push(first..self.examples.len());
-        }
     }
 }
 
