@@ -229,7 +229,7 @@ pub(crate) mod tests {
     }
 
     /// Bright squares on a dark ground, at different places.
-    fn squares(count: usize) -> TrainingSet {
+    pub(crate) fn squares(count: usize) -> TrainingSet {
         let example = |number: usize| {
             let classes = Array2::from_shape_fn((16, 16), |(y, x)| {
                 u8::from((number..number + 6).contains(&y) && (3..8).contains(&x))

@@ -140,3 +140,112 @@ fn some_of(all: Range<usize>, count: Option<u32>, stream: &mut Stream) -> Vec<us
     order.truncate(count);
     order
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trainer::tests::{plan, squares};
+    use crate::{ComputeDevice, initial_weights};
+    use wardround_plan::Plan;
+
+    /// Draws the same patients at every step and adds no noise; remembers what it was shown.
+    struct Open {
+        drawn: Vec<usize>,
+        left: usize,
+        sums: Vec<Vec<f64>>,
+    }
+
+    impl Open {
+        fn of(drawn: &[usize]) -> Self {
+            Self { drawn: drawn.to_vec(), left: 100, sums: Vec::new() }
+        }
+    }
+
+    impl Guard for Open {
+        fn draw(&mut self, patients: usize) -> Result<Vec<usize>, GuardError> {
+            self.left = self.left.checked_sub(1).ok_or_else(|| GuardError("nothing is left".into()))?;
+            Ok(self.drawn.iter().copied().filter(|patient| *patient < patients).collect())
+        }
+
+        fn clip_factor(&self, norm_squared: f64) -> f64 {
+            (1.0 / norm_squared.sqrt()).min(1.0)
+        }
+
+        fn noisy_mean(&mut self, clipped: &[f64]) -> Result<Vec<f64>, GuardError> {
+            self.sums.push(clipped.to_vec());
+            Ok(clipped.iter().map(|value| value / 4.0).collect())
+        }
+    }
+
+    fn train(plan: &Plan, guard: &mut Open) -> Result<Weights, TrainingError> {
+        let trainer = Trainer::new(plan, ComputeDevice::Cpu).expect("the processor is always there");
+        let keys = StreamKey::from_public_seed(1);
+        let go_on = &mut |_| ControlFlow::Continue(());
+        trainer.train_private(&initial_weights(plan), &squares(6), RoundNumber::FIRST, &keys, guard, go_on)
+    }
+
+    fn norm(sum: &[f64]) -> f64 {
+        sum.iter().map(|value| value * value).sum::<f64>().sqrt()
+    }
+
+    #[test]
+    fn nobody_drawn_is_a_step_like_any_other() {
+        let (mut plan, mut guard) = (plan(""), Open::of(&[]));
+        plan.training.optimizer = wardround_plan::Optimizer::Sgd;
+        let trained = train(&plan, &mut guard).expect("trains");
+        assert_eq!(guard.sums.len(), 5, "every step asks for noise");
+        assert!(guard.sums.iter().flatten().all(|value| *value == 0.0));
+        assert_eq!(trained.to_le_bytes(), initial_weights(&plan).to_le_bytes());
+    }
+
+    #[test]
+    fn the_guard_sees_each_patient_clipped() {
+        let mut guard = Open::of(&[2]);
+        train(&plan(""), &mut guard).expect("trains");
+        assert!(guard.sums.iter().all(|sum| norm(sum) <= 1.0 + 1e-6 && norm(sum) > 0.0));
+        let mut three = Open::of(&[0, 2, 5]);
+        train(&plan(""), &mut three).expect("trains");
+        assert!(norm(&three.sums[0]) > norm(&guard.sums[0]) && norm(&three.sums[0]) <= 3.0 + 1e-5);
+    }
+
+    #[test]
+    fn how_many_images_fit_in_memory_changes_no_sum() {
+        let first_sum = |batch_images: u32| {
+            let mut plan = plan("");
+            plan.training.batch_images = batch_images;
+            let mut guard = Open::of(&[0, 1, 2, 3, 4]);
+            train(&plan, &mut guard).expect("trains");
+            guard.sums.swap_remove(0)
+        };
+        let (parts, whole) = (first_sum(2), first_sum(64));
+        let difference: Vec<f64> = parts.iter().zip(&whole).map(|(a, b)| a - b).collect();
+        assert!(norm(&difference) < 1e-5 * norm(&whole), "{}", norm(&difference));
+    }
+
+    #[test]
+    fn a_guard_that_says_no_ends_the_training_in_its_words() {
+        let mut guard = Open { left: 2, ..Open::of(&[1]) };
+        let refused = train(&plan(""), &mut guard).map(drop);
+        assert_eq!(refused, Err(TrainingError::Guard(GuardError("nothing is left".into()))));
+        assert_eq!(guard.sums.len(), 2);
+    }
+
+    #[test]
+    fn some_of_a_patients_images_are_drawn_without_repetition() {
+        let keys = StreamKey::from_public_seed(5);
+        let mut seen = [0; 4];
+        for index in 0..400 {
+            let mut stream = keys.stream(Purpose::Sampling, RoundNumber::FIRST, index);
+            let mut chosen = some_of(10..14, Some(2), &mut stream);
+            chosen.sort_unstable();
+            chosen.dedup();
+            assert_eq!(chosen.len(), 2);
+            chosen.iter().for_each(|image| seen[image - 10] += 1);
+        }
+        // 200 expected each, standard deviation 10; six of them is one in 10^9.
+        assert!(seen.iter().all(|count: &i32| (count - 200).abs() < 60), "seed 5: {seen:?}");
+        let mut stream = keys.stream(Purpose::Sampling, RoundNumber::FIRST, 0);
+        assert_eq!(some_of(3..3, Some(2), &mut stream), Vec::<usize>::new());
+        assert_eq!(some_of(3..4, None, &mut stream), [3]);
+    }
+}
