@@ -1,6 +1,7 @@
 //! What leaves a site. Nothing that was computed from patients crosses the border except as a [`Released`] value,
 //! and only this crate can make one.
 
+mod account;
 mod charge;
 mod clip;
 mod noise;
@@ -8,6 +9,7 @@ mod release;
 mod sampling;
 mod units;
 
+pub use account::*;
 pub use charge::{Adjacency, Charge, Mechanism};
 pub use clip::{Clip, Reach};
 pub use noise::{
