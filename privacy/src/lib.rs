@@ -4,10 +4,15 @@
 mod charge;
 mod clip;
 mod noise;
+mod opendp;
 mod release;
 mod sampling;
 mod units;
 
+pub use self::opendp::{
+    Bounds, Noisy, SmallReleaseError, bits_charges, half_width, histogram_charges, mean_charges, noisy_bits,
+    noisy_count, noisy_histogram, noisy_mean,
+};
 pub use charge::{Adjacency, Charge, Mechanism};
 pub use clip::{Clip, Reach};
 pub use noise::{
@@ -16,4 +21,4 @@ pub use noise::{
 };
 pub use release::{Guarantee, PolicyStance, Released, Unprotected, UnprotectedRefused};
 pub use sampling::{PoissonSample, SampleError};
-pub use units::{ClipNorm, Delta, Epsilon, LaplaceScale, NoiseMultiplier, SamplingRate, UnitError};
+pub use units::{ClipNorm, Confidence, Delta, Epsilon, LaplaceScale, NoiseMultiplier, SamplingRate, UnitError};
