@@ -1,7 +1,9 @@
 //! What leaves a site. Nothing that was computed from patients crosses the border except as a [`Released`] value,
 //! and only this crate can make one.
 
+mod adaptive_clip;
 mod charge;
+mod client_level;
 mod clip;
 mod noise;
 mod opendp;
@@ -13,7 +15,9 @@ pub use self::opendp::{
     Bounds, Noisy, SmallReleaseError, bits_charges, half_width, histogram_charges, mean_charges, noisy_bits,
     noisy_count, noisy_histogram, noisy_mean,
 };
+pub use adaptive_clip::{AdaptiveClip, Bits};
 pub use charge::{Adjacency, Charge, Mechanism};
+pub use client_level::{ClientLevel, ClientLevelError, ClientRound, ClientStep};
 pub use clip::{Clip, Reach};
 pub use noise::{
     CONTRIBUTIONS_MAX, DiscreteGaussian, EntropyError, Grid, NoiseError, NoiseStream, NoiseStreams, RoundedGaussian,
@@ -21,4 +25,6 @@ pub use noise::{
 };
 pub use release::{Guarantee, PolicyStance, Released, Unprotected, UnprotectedRefused};
 pub use sampling::{PoissonSample, SampleError};
-pub use units::{ClipNorm, Confidence, Delta, Epsilon, LaplaceScale, NoiseMultiplier, SamplingRate, UnitError};
+pub use units::{
+    ClipNorm, Confidence, Delta, Epsilon, LaplaceScale, NoiseMultiplier, Quantile, SamplingRate, UnitError,
+};

@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn half_width_is_the_least_that_covers() {
         for parameter in [0.1, 0.5, 1.0, 2.7, 40.0] {
-            let p = (-1.0 / parameter as f64).exp();
+            let p = (-1.0_f64 / parameter).exp();
             for confidence in [0.01, 0.5, 0.9, 0.95, 0.999, 1.0 - 1e-12] {
                 let width = half_width(scale(parameter), Confidence::new(confidence).expect("inside"));
                 let covered = |w: f64| 1.0 - 2.0 * p.powf(w + 1.0) / (1.0 + p);
