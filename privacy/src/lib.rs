@@ -2,15 +2,24 @@
 //! and only this crate can make one.
 
 mod account;
+mod adaptive_clip;
 mod charge;
+mod client_level;
 mod clip;
 mod noise;
+mod opendp;
 mod release;
 mod sampling;
 mod units;
 
 pub use account::*;
+pub use self::opendp::{
+    Bounds, Noisy, SmallReleaseError, bits_charges, half_width, histogram_charges, mean_charges, noisy_bits,
+    noisy_count, noisy_histogram, noisy_mean,
+};
+pub use adaptive_clip::{AdaptiveClip, Bits};
 pub use charge::{Adjacency, Charge, Mechanism};
+pub use client_level::{ClientLevel, ClientLevelError, ClientRound, ClientStep};
 pub use clip::{Clip, Reach};
 pub use noise::{
     CONTRIBUTIONS_MAX, DiscreteGaussian, EntropyError, Grid, NoiseError, NoiseStream, NoiseStreams, RoundedGaussian,
@@ -18,4 +27,6 @@ pub use noise::{
 };
 pub use release::{Guarantee, PolicyStance, Released, Unprotected, UnprotectedRefused};
 pub use sampling::{PoissonSample, SampleError};
-pub use units::{ClipNorm, Delta, Epsilon, LaplaceScale, NoiseMultiplier, SamplingRate, UnitError};
+pub use units::{
+    ClipNorm, Confidence, Delta, Epsilon, LaplaceScale, NoiseMultiplier, Quantile, SamplingRate, UnitError,
+};

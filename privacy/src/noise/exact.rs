@@ -173,6 +173,7 @@ fn first_failure(mut coin: impl FnMut(u64) -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::noise::testing::chi_squared_limit;
     use crate::noise::{NoiseStreams, SimulatedNoise};
     use wardround_plan::StreamKey;
 
@@ -189,7 +190,7 @@ mod tests {
         move |x| (-((x * x) as f64) / square).exp() / total
     }
 
-    /// Pearson's statistic stays below mean + 7 standard deviations: wrong by chance less than once in 10^9 seeds.
+    /// Wrong by chance for less than one seed in 10^9.
     #[test]
     fn small_parameters_follow_the_definition() {
         const DRAWS: usize = 1_000_000;
@@ -202,8 +203,8 @@ mod tests {
                 let expected = weight(x) * DRAWS as f64;
                 (seen - expected).powi(2) / expected
             });
-            let (statistic, freedom) = (cells.sum::<f64>(), (2 * reach) as f64);
-            assert!(statistic < freedom + 7.0 * (2.0 * freedom).sqrt() + 20.0, "s = {sigma}: {statistic} of {freedom}");
+            let (statistic, cells) = (cells.sum::<f64>(), (2 * reach + 1) as f64);
+            assert!(statistic < chi_squared_limit(cells), "s = {sigma}: {statistic} in {cells} cells");
         }
     }
 

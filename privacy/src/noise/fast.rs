@@ -53,6 +53,7 @@ fn round(value: f64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::noise::testing::chi_squared_limit;
     use crate::noise::{NoiseStreams, SimulatedNoise};
     use wardround_plan::StreamKey;
 
@@ -71,7 +72,7 @@ mod tests {
         }
     }
 
-    /// Pearson's statistic over unit cells, mean + 7 standard deviations: wrong by chance for one seed in 10^9.
+    /// Wrong by chance for less than one seed in 10^9.
     #[test]
     fn cells_hold_what_a_gaussian_puts_there() {
         const DRAWS: usize = 2_000_000;
@@ -84,8 +85,8 @@ mod tests {
                 let seen = draws.iter().filter(|draw| **draw == x).count() as f64;
                 (seen - expected).powi(2) / expected
             };
-            let (statistic, freedom) = ((-reach..=reach).map(cell).sum::<f64>(), (2 * reach) as f64);
-            assert!(statistic < freedom + 7.0 * (2.0 * freedom).sqrt() + 20.0, "{deviation}: {statistic} of {freedom}");
+            let (statistic, cells) = ((-reach..=reach).map(cell).sum::<f64>(), (2 * reach + 1) as f64);
+            assert!(statistic < chi_squared_limit(cells), "{deviation}: {statistic} in {cells} cells");
         }
     }
 

@@ -11,11 +11,13 @@
 //! Random bits come from [`SecretNoise`], which only the operating system can seed, or from [`SimulatedNoise`], which
 //! repeats and promises nothing to anybody.
 
-pub(crate) mod exact;
+mod exact;
 mod fast;
 mod grid;
 mod source;
 mod sum;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use exact::{DiscreteGaussian, distance_to_rounded_gaussian};
 pub use fast::RoundedGaussian;
