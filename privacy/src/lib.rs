@@ -2,6 +2,7 @@
 //! and only this crate can make one.
 
 mod adaptive_clip;
+mod audit;
 mod charge;
 mod client_level;
 mod clip;
@@ -16,6 +17,7 @@ pub use self::opendp::{
     noisy_count, noisy_histogram, noisy_mean,
 };
 pub use adaptive_clip::{AdaptiveClip, Bits};
+pub use audit::{AttackScores, NoScores, epsilon_lower_bound};
 pub use charge::{Adjacency, Charge, Mechanism};
 pub use client_level::{ClientLevel, ClientLevelError, ClientRound, ClientStep};
 pub use clip::{Clip, Reach};
