@@ -62,13 +62,14 @@ pub async fn site_report(
     };
     let folder = Folder::new(config.data.folder.clone(), Policy::new(config.policy.clone()).grouping());
     let device = config.compute.device.parse().map_err(|error| words(&error))?;
+    let promise = promise(&plan);
     let drawing = tokio::task::spawn_blocking(move || pictures(&plan, &bytes, &folder, device));
     let record = SiteRecord {
         study: study.to_string(),
         site,
         plan_sha256: digest.to_string(),
         state: past.state,
-        promise: Promise::NoGuarantee,
+        promise,
         scores: past.scores,
         alone,
         pictures: drawing.await.map_err(|error| words(&error))?.map_err(failed)?,
@@ -81,6 +82,11 @@ pub(crate) fn keep_plan(state: &Path, plan: &Plan) -> std::io::Result<()> {
     let folder = state.join("plans");
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join(format!("{}.json", plan.digest())), plan.to_canonical())
+}
+
+fn promise(plan: &Plan) -> Promise {
+    let terms = plan.privacy.site();
+    terms.map_or(Promise::NoGuarantee, |terms| Promise::Patient { epsilon: terms.epsilon, delta: terms.delta })
 }
 
 fn read_plan(state: &Path, digest: &PlanDigest) -> Result<Plan, String> {
@@ -104,7 +110,7 @@ impl Past {
         for event in events {
             match event {
                 Event::Decided { study: of, plan, refusal: None } if of == *study => past.plan = Some(plan),
-                Event::Evaluated { study: of, round, model, scores } if of == *study => {
+                Event::Evaluated { study: of, round, model, scores, .. } if of == *study => {
                     past.model = Some(model);
                     let score = |score: wardround_round::Score| RoundScore {
                         round: round.get(),

@@ -19,8 +19,10 @@ use wardround_plan::{MetricName, Plan, StreamKey, Weights};
 use wardround_privacy::Released;
 use wardround_proto::v1::transfer_client::TransferClient;
 use wardround_proto::{Announced, MESSAGE_BYTES_MAX, UploadPurpose, UploadRequest};
-use wardround_round::participant::{Evaluation, Input, UploadFailure};
-use wardround_round::{FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, RoundId, Score, UpdateRef};
+use wardround_round::participant::{Evaluation, Input, Measured, UploadFailure};
+use wardround_round::{
+    FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, ReportedScore, RoundId, Score, UpdateRef,
+};
 use wardround_storage::{Owner, Spool};
 
 /// Shortest time between two messages about the local steps.
@@ -183,7 +185,7 @@ impl Desk {
         }
     }
 
-    async fn scores(&self, plan: Arc<Plan>, evaluation: &Evaluation) -> Result<Vec<Score>, String> {
+    async fn scores(&self, plan: Arc<Plan>, evaluation: &Evaluation) -> Result<Measured, String> {
         let never = AtomicBool::new(false);
         let weights = self.model(&plan, evaluation.model, &never).await.map_err(|stopped| stopped.to_string())?;
         let desk = self.clone();
@@ -193,7 +195,8 @@ impl Desk {
             let scores = evaluator.evaluate(&patients.validation).map_err(|error| error.to_string())?;
             let summary = Summary::of(&scores);
             let score = |mean| Score { metric: MetricName::DiceForeground, mean, patients: summary.n as u32 };
-            Ok(summary.mean.map(score).into_iter().collect())
+            let scores: Vec<Score> = summary.mean.map(score).into_iter().collect();
+            Ok(Measured { reported: scores.iter().cloned().map(ReportedScore::Exact).collect(), scores })
         });
         measuring.await.map_err(|error| error.to_string())?
     }

@@ -1,6 +1,7 @@
 //! What leaves a site. Nothing that was computed from patients crosses the border except as a [`Released`] value,
 //! and only this crate can make one.
 
+mod account;
 mod adaptive_clip;
 mod audit;
 mod charge;
@@ -12,6 +13,7 @@ mod release;
 mod sampling;
 mod units;
 
+pub use account::*;
 pub use self::opendp::{
     Bounds, Noisy, SmallReleaseError, bits_charges, half_width, histogram_charges, mean_charges, noisy_bits,
     noisy_count, noisy_histogram, noisy_mean,

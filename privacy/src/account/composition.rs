@@ -1,0 +1,207 @@
+//! The part of a composition around one ε: self-composition by FFT of the tilted losses, one spectrum for each mechanism.
+//!
+//! Tilting by e^(λL) puts the peak of the transform's input where δ is decided, so that rounding errors are small beside δ
+//! however small δ is, and the window need not reach back to the bulk. What makes it an upper bound:
+//! - losses above the window are counted whole, by Chernoff's bound;
+//! - losses that wrap around only add mass to the window;
+//! - every bin is raised by a bound on its rounding error, and negative bins count as zero.
+
+use super::losses::{Cumulants, GridLosses};
+use realfft::RealFftPlanner;
+use realfft::num_complex::Complex;
+
+/// A mechanism's losses and the number of its uses.
+#[derive(Debug, Clone)]
+pub(super) struct Repeated {
+    pub(super) losses: GridLosses,
+    pub(super) times: u64,
+}
+
+/// Where to look, in multiples of the grid.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Window {
+    pub(super) tilt: f64,
+    /// The highest bin.
+    pub(super) top: i64,
+    /// Bins, a length that is quick to transform.
+    pub(super) length: usize,
+    /// Mass above the window.
+    pub(super) beyond: f64,
+}
+
+/// P-masses of the composed loss in a window, from its highest bin down; each at least the true one.
+#[derive(Debug, Clone)]
+pub(super) struct Composed {
+    grid: f64,
+    top: i64,
+    /// Mass that is above every ε.
+    beyond: f64,
+    tilted: Vec<f64>,
+    tilt: f64,
+    log_scale: f64,
+}
+
+/// Sum of the cumulants of all uses.
+pub(super) fn cumulants(parts: &[Repeated], tilt: f64) -> Cumulants {
+    parts.iter().fold(Cumulants::default(), |sum, part| {
+        let (one, times) = (part.losses.cumulants(tilt), part.times as f64);
+        Cumulants {
+            log_moment: sum.log_moment + times * one.log_moment,
+            mean: sum.mean + times * one.mean,
+            variance: sum.variance + times * one.variance,
+        }
+    })
+}
+
+impl Composed {
+    pub(super) fn of(parts: &[Repeated], window: Window) -> Self {
+        let grid = parts.first().map_or(1.0, |part| part.losses.grid);
+        let steps: f64 = parts.iter().map(|part| part.times as f64).sum();
+        let (tilted, log_moment) = transform(parts, window);
+        let infinite: f64 = parts.iter().map(|part| part.times as f64 * part.losses.infinity).sum();
+        Self {
+            grid,
+            top: window.top,
+            beyond: window.beyond + infinite,
+            tilted,
+            tilt: window.tilt,
+            // The moment of one use is off by a few units in the last place, and is raised to the number of uses.
+            log_scale: log_moment + 8.0 * f64::EPSILON * (steps + log_moment.abs()),
+        }
+    }
+
+    /// The smallest ε >= 0 in the window with δ(ε) <= `delta`; `None` if it is below the window, infinite if above it.
+    pub(super) fn epsilon(&self, delta: f64) -> Option<f64> {
+        if self.beyond >= delta {
+            return Some(f64::INFINITY);
+        }
+        let rise = -(-self.grid).exp_m1();
+        let (mut above, mut weight) = (self.beyond, 0.0);
+        for (index, mass) in self.masses() {
+            // Invariant: `above` is δ at this bin's loss, and δ(ε) = above + weight (1 - e^(ε - loss)) just below it.
+            weight = mass + weight * (1.0 - rise);
+            let next = above + weight * rise;
+            if next > delta {
+                let within = (-(delta - above) / weight).ln_1p();
+                return Some(((index as f64 * self.grid) + within).max(0.0));
+            }
+            if index <= 1 {
+                return Some(0.0);
+            }
+            above = next;
+        }
+        None
+    }
+
+    /// δ(ε); `None` if ε is below the window.
+    pub(super) fn delta(&self, epsilon: f64) -> Option<f64> {
+        if epsilon < (self.top - self.tilted.len() as i64 + 1) as f64 * self.grid {
+            return None;
+        }
+        let terms = self.masses().take_while(|(index, _)| *index as f64 * self.grid > epsilon);
+        let within: f64 = terms.map(|(index, mass)| mass * -(epsilon - index as f64 * self.grid).exp_m1()).sum();
+        Some(self.beyond + within)
+    }
+
+    /// Bins from the highest down, untilted.
+    fn masses(&self) -> impl Iterator<Item = (i64, f64)> {
+        self.tilted.iter().enumerate().map(|(down, tilted)| {
+            let index = self.top - down as i64;
+            (index, tilted * (self.log_scale - self.tilt * index as f64 * self.grid).exp())
+        })
+    }
+}
+
+/// Tilted masses from the window's top down, each raised by its rounding error, and the logarithm of their scale.
+fn transform(parts: &[Repeated], window: Window) -> (Vec<f64>, f64) {
+    let length = window.length;
+    let mut planner = RealFftPlanner::<f64>::new();
+    let (forward, inverse) = (planner.plan_fft_forward(length), planner.plan_fft_inverse(length));
+    let depth = (length as f64).log2() + 1.0;
+    let mut input = forward.make_input_vec();
+    let mut spectrum = forward.make_output_vec();
+    let mut product = vec![Certain { value: Complex::new(1.0, 0.0), error: 0.0 }; spectrum.len()];
+    let mut log_moment = 0.0;
+    for part in parts {
+        log_moment += part.times as f64 * fold(&part.losses, window.tilt, &mut input);
+        forward.process(&mut input, &mut spectrum).expect("both buffers were made by the plan");
+        let reach = window.tilt * part.losses.grid * part.losses.masses.len() as f64;
+        let error = QUADRATURE_ERROR + ROUNDING * (8.0 * depth + 4.0 * reach.abs() + 64.0);
+        for (so_far, value) in product.iter_mut().zip(&spectrum) {
+            *so_far = so_far.times(Certain::power(*value, error, part.times));
+        }
+    }
+    let (size, error) = total(&product, length);
+    let raise = error + ROUNDING * 8.0 * depth * size;
+    for (value, certain) in spectrum.iter_mut().zip(&product) {
+        *value = certain.value / length as f64;
+    }
+    // The transform of real masses is real at both ends; rounding may have left a trace.
+    spectrum[0].im = 0.0;
+    spectrum[length / 2].im = 0.0;
+    inverse.process(&mut spectrum, &mut input).expect("both buffers were made by the plan, the ends are real");
+    let bin = |index: i64| input[index.rem_euclid(length as i64) as usize].max(0.0) + raise;
+    ((0..length as i64).map(|down| bin(window.top - down)).collect(), log_moment)
+}
+
+/// Tilts and normalises losses and wraps them around; returns the logarithm of the norm.
+fn fold(losses: &GridLosses, tilt: f64, input: &mut [f64]) -> f64 {
+    input.fill(0.0);
+    let length = input.len() as i64;
+    let mut total = 0.0;
+    losses.tilted(tilt, |index, tilted| {
+        input[index.rem_euclid(length) as usize] += tilted;
+        total += tilted;
+    });
+    input.iter_mut().for_each(|mass| *mass /= total);
+    let origin = if tilt > 0.0 { losses.last() } else { losses.first };
+    total.ln() + tilt * losses.grid * origin as f64
+}
+
+/// A number of the spectrum and a bound on its error.
+#[derive(Debug, Clone, Copy)]
+struct Certain {
+    value: Complex<f64>,
+    error: f64,
+}
+
+impl Certain {
+    fn times(self, other: Self) -> Self {
+        let (ours, theirs) = (self.value.norm(), other.value.norm());
+        let error = self.error * theirs + ours * other.error + self.error * other.error;
+        Self { value: self.value * other.value, error: error + 4.0 * ROUNDING * ours * theirs }
+    }
+
+    /// A power of a value of norm at most 1 whose own error is `error`: (|v| + e)^n - |v|^n is about n e |v|^(n-1) e^(n e),
+    /// and below that plus e² where |v| is no larger than e.
+    fn power(value: Complex<f64>, error: f64, exponent: u64) -> Self {
+        let below = power(value, exponent - 1);
+        let times = exponent as f64;
+        let first = times * (error + 4.0 * ROUNDING) * below.norm() * (times * error).exp();
+        Self { value: below * value, error: first + error * error }
+    }
+}
+
+fn power(value: Complex<f64>, mut exponent: u64) -> Complex<f64> {
+    let (mut square, mut result) = (value, Complex::new(1.0, 0.0));
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            result *= square;
+        }
+        square *= square;
+        exponent >>= 1;
+    }
+    result
+}
+
+/// What a bin's value and its error can be at most: sums over the whole spectrum, of which half is stored.
+fn total(product: &[Certain], length: usize) -> (f64, f64) {
+    let sums = product.iter().fold((0.0, 0.0), |sum, one| (sum.0 + one.value.norm(), sum.1 + one.error));
+    (2.0 * sums.0 / length as f64, 2.0 * sums.1 / length as f64)
+}
+
+/// Half a unit in the last place.
+const ROUNDING: f64 = f64::EPSILON / 2.0;
+
+/// Relative error of a mass that was integrated within its cell.
+const QUADRATURE_ERROR: f64 = 4e-12;

@@ -1,0 +1,167 @@
+//! What a composition will look like, from a few hundred exact losses: where to tilt, how fine a grid to use. Only choices
+//! follow from it, never a bound.
+
+use super::losses::Cumulants;
+use super::pair::Atom;
+use super::special::mills_ratio;
+use super::step::Step;
+
+/// Exact losses of every mechanism, each with its number of uses.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sketch {
+    parts: Vec<(Vec<Atom>, f64)>,
+}
+
+/// A tilt λ, and the loss and the variance of the composition under it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Saddle {
+    pub(super) tilt: f64,
+    pub(super) epsilon: f64,
+    pub(super) variance: f64,
+    pub(super) log_delta: f64,
+    log_chernoff: f64,
+}
+
+impl Sketch {
+    pub(super) fn of(steps: &[(Step, u64)]) -> Self {
+        let parts = steps.iter().map(|(step, times)| (outline(step), *times as f64)).collect();
+        Self { parts }
+    }
+
+    /// ln E[e^(λL)] of the composition, with derivatives.
+    pub(super) fn cumulants(&self, tilt: f64) -> Cumulants {
+        self.parts.iter().fold(Cumulants::default(), |sum, (atoms, times)| {
+            let one = cumulants(atoms, tilt);
+            Cumulants {
+                log_moment: sum.log_moment + times * one.log_moment,
+                mean: sum.mean + times * one.mean,
+                variance: sum.variance + times * one.variance,
+            }
+        })
+    }
+
+    /// Where the composition's δ is about `log_delta`.
+    pub(super) fn saddle_of_delta(&self, log_delta: f64) -> Saddle {
+        self.saddle_where(|saddle| saddle.log_delta > log_delta)
+    }
+
+    /// Where the composition's ε is about `epsilon`.
+    pub(super) fn saddle_of_epsilon(&self, epsilon: f64) -> Saddle {
+        self.saddle_where(|saddle| saddle.epsilon < epsilon)
+    }
+
+    /// The tilt λ > 0 that bounds P[L > bound] <= `tail` with the smallest bound: the minimum of (K(λ) - ln tail)/λ.
+    pub(super) fn tilt_of_tail(&self, log_tail: f64) -> f64 {
+        self.saddle_where(|saddle| saddle.log_chernoff > log_tail).tilt
+    }
+
+    /// The tilt λ < 0 that bounds P[L < bound] the same way.
+    pub(super) fn tilt_of_lower_tail(&self, log_tail: f64) -> f64 {
+        -bisect(|tilt| {
+            let all = self.cumulants(-tilt);
+            all.log_moment + tilt * all.mean > log_tail
+        })
+    }
+
+    /// A loss above which the composition tilted by `tilt` has no more mass than `log_tail` says.
+    pub(super) fn tilted_tail(&self, tilt: f64, log_tail: f64) -> f64 {
+        let start = self.cumulants(tilt).log_moment;
+        let chernoff = |more: f64| (self.cumulants(tilt + more), more);
+        let more = bisect(|more| {
+            let (all, more) = chernoff(more);
+            all.log_moment - start - more * all.mean > log_tail
+        });
+        (chernoff(more).0.log_moment - start - log_tail) / more
+    }
+
+    fn saddle_where(&self, below: impl Fn(&Saddle) -> bool) -> Saddle {
+        self.saddle(bisect(|tilt| below(&self.saddle(tilt))))
+    }
+
+    fn saddle(&self, tilt: f64) -> Saddle {
+        let all = self.cumulants(tilt);
+        let deviation = all.variance.sqrt();
+        // The saddle-point approximation of Lugannani and Rice's kind: a Gaussian in place of the tilted losses.
+        let shape = mills_ratio(tilt * deviation) - mills_ratio((tilt + 1.0) * deviation);
+        let log_chernoff = all.log_moment - tilt * all.mean;
+        let log_delta = log_chernoff + (shape.max(f64::MIN_POSITIVE) / 2.506_628_274_631).ln();
+        Saddle { tilt, epsilon: all.mean, variance: all.variance, log_delta, log_chernoff }
+    }
+
+    /// How much a grid adds to ε at a tilt: each loss in a cell (a, b) adds λ+1 times (L-a)(b-L)/2, to first order.
+    pub(super) fn overestimate(&self, tilt: f64, grid: f64) -> f64 {
+        let spread: f64 = self.parts.iter().map(|(atoms, times)| times * spread(atoms, tilt, grid)).sum();
+        0.5 * (tilt + 1.0) * spread
+    }
+
+    /// The finite losses of one use, from the smallest to the largest of all mechanisms.
+    pub(super) fn width(&self) -> f64 {
+        let losses = || self.parts.iter().flat_map(|(atoms, _)| atoms).map(|atom| atom.loss);
+        losses().fold(f64::NEG_INFINITY, f64::max) - losses().fold(f64::INFINITY, f64::min)
+    }
+}
+
+/// The finite atoms, thinned to a number that is quick to sum.
+fn outline(step: &Step) -> Vec<Atom> {
+    let mut atoms = Vec::new();
+    step.sketch(|atom| {
+        if atom.loss.is_finite() && atom.mass > 0.0 {
+            atoms.push(atom);
+        }
+    });
+    let stride = atoms.len().div_ceil(ATOMS_MAX);
+    if stride > 1 {
+        atoms.sort_by(|a, b| a.loss.total_cmp(&b.loss));
+        atoms = atoms.chunks(stride).map(merged).collect();
+    }
+    atoms
+}
+
+fn merged(atoms: &[Atom]) -> Atom {
+    let mass: f64 = atoms.iter().map(|atom| atom.mass).sum();
+    Atom { loss: atoms.iter().map(|atom| atom.loss * atom.mass / mass).sum(), mass }
+}
+
+/// Atoms that a sketch sums.
+const ATOMS_MAX: usize = 2048;
+
+fn cumulants(atoms: &[Atom], tilt: f64) -> Cumulants {
+    let top = atoms.iter().map(|atom| tilt * atom.loss).fold(f64::NEG_INFINITY, f64::max);
+    let (mut mass, mut first) = (0.0, 0.0);
+    for atom in atoms {
+        let tilted = atom.mass * (tilt * atom.loss - top).exp();
+        mass += tilted;
+        first += tilted * atom.loss;
+    }
+    let mean = first / mass;
+    let second: f64 =
+        atoms.iter().map(|atom| atom.mass * (tilt * atom.loss - top).exp() * (atom.loss - mean).powi(2)).sum();
+    Cumulants { log_moment: top + mass.ln(), mean, variance: second / mass }
+}
+
+/// E[(L-a)(b-L)] over the cells (a, b) of a grid, under a tilt.
+fn spread(atoms: &[Atom], tilt: f64, grid: f64) -> f64 {
+    let top = atoms.iter().map(|atom| tilt * atom.loss).fold(f64::NEG_INFINITY, f64::max);
+    let (mut mass, mut sum) = (0.0, 0.0);
+    for atom in atoms {
+        let tilted = atom.mass * (tilt * atom.loss - top).exp();
+        let within = atom.loss - (atom.loss / grid).floor() * grid;
+        mass += tilted;
+        sum += tilted * within * (grid - within);
+    }
+    sum / mass
+}
+
+/// The largest tilt at which something that falls with the tilt still holds, to a few percent.
+fn bisect(holds: impl Fn(f64) -> bool) -> f64 {
+    let (mut low, mut high) = (TILT_MIN.ln(), TILT_MAX.ln());
+    while high - low > 0.02 {
+        let middle = 0.5 * (low + high);
+        if holds(middle.exp()) { low = middle } else { high = middle }
+    }
+    (0.5 * (low + high)).exp()
+}
+
+/// Tilts between which the saddle point is sought: losses of 10^16 and of 10^-12 have theirs inside.
+const TILT_MIN: f64 = 1e-16;
+const TILT_MAX: f64 = 1e14;
