@@ -7,28 +7,34 @@ mod audit;
 mod charge;
 mod client_level;
 mod clip;
+mod forecast;
 mod noise;
 mod opendp;
 mod release;
 mod sampling;
+mod steps;
+mod study_cost;
 mod units;
 
-pub use account::*;
 pub use self::opendp::{
     Bounds, Noisy, SmallReleaseError, bits_charges, half_width, histogram_charges, mean_charges, noisy_bits,
     noisy_count, noisy_histogram, noisy_mean,
 };
+pub use account::*;
 pub use adaptive_clip::{AdaptiveClip, Bits};
 pub use audit::{AttackScores, NoScores, epsilon_lower_bound};
 pub use charge::{Adjacency, Charge, Mechanism};
 pub use client_level::{ClientLevel, ClientLevelError, ClientRound, ClientStep};
 pub use clip::{Clip, Reach};
+pub use forecast::{NoisyRun, Outlook, discrete_laplace_half_width};
 pub use noise::{
     CONTRIBUTIONS_MAX, DiscreteGaussian, EntropyError, Grid, NoiseError, NoiseStream, NoiseStreams, RoundedGaussian,
     SecretNoise, SimulatedNoise, SumNoise, distance_to_rounded_gaussian,
 };
 pub use release::{Guarantee, PolicyStance, Released, Unprotected, UnprotectedRefused};
 pub use sampling::{PoissonSample, SampleError};
+pub use steps::{PrivateSteps, StepError};
+pub use study_cost::{StudyCost, StudyCostError};
 pub use units::{
     ClipNorm, Confidence, Delta, Epsilon, LaplaceScale, NoiseMultiplier, Quantile, SamplingRate, UnitError,
 };

@@ -1,12 +1,9 @@
-//! Private steps, and the receipt that pays for them.
-//!
-//! A step is: coins, the caller's sum of clipped contributions, noise, division by a public number. [`PrivateSteps`] makes
-//! them in this order and each once. At a site they come wrapped in [`PaidSteps`], which holds the receipt and takes its coins
-//! and noise from the operating system.
+//! Private steps: coins, the caller's sum of clipped contributions, noise, division by a public number, in this order and
+//! each once.
 
 use crate::{
-    Charge, Clip, ClipNorm, EntropyError, Mechanism, NoiseError, NoiseStreams, PoissonSample, Receipt, SampleError,
-    SamplingRate, SecretNoise, StudyCost, SumNoise, UnitError,
+    Charge, Clip, ClipNorm, Mechanism, NoiseError, NoiseStreams, PoissonSample, SampleError, SamplingRate, StudyCost,
+    SumNoise, UnitError,
 };
 use wardround_plan::{Plan, SitePrivacy};
 
@@ -22,20 +19,6 @@ pub struct PrivateSteps<N> {
     streams: N,
 }
 
-/// The steps of a round that a receipt paid for. It holds the receipt until they are over, so that one serves one round.
-#[derive(Debug)]
-pub struct PaidSteps {
-    steps: PrivateSteps<SecretNoise>,
-    receipt: Receipt,
-}
-
-/// What came out of something that a receipt paid for, on its way into the ledger's record of releases.
-#[derive(Debug)]
-pub struct Paid<T> {
-    value: T,
-    receipt: Receipt,
-}
-
 /// Why a private step cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
@@ -45,21 +28,12 @@ pub enum StepError {
     /// A number of the plan that is out of its range; the plan's rules say so earlier.
     #[error("[privacy]: {0}")]
     Unit(#[from] UnitError),
-    /// The receipt paid for something else.
-    #[error("the receipt paid for {paid:?}, which is not one round of the plan")]
-    OtherReceipt {
-        /// What was paid for.
-        paid: Vec<Charge>,
-    },
     /// All steps that were paid for are made.
     #[error("all local steps that were paid for are made")]
     NothingLeft,
     /// Noise was asked for without a draw, or a draw before the last one's noise.
     #[error("each draw of patients gets its noise exactly once, before the next draw")]
     OutOfTurn,
-    /// No secret coins and noise.
-    #[error(transparent)]
-    Entropy(#[from] EntropyError),
     /// The patients cannot be sampled.
     #[error(transparent)]
     Sample(#[from] SampleError),
@@ -116,44 +90,5 @@ impl<N: NoiseStreams> PrivateSteps<N> {
         }
         let noisy = self.noise.add_to(clipped, &mut self.streams)?;
         Ok(noisy.into_iter().map(|value| value / self.divisor).collect())
-    }
-}
-
-impl PaidSteps {
-    /// The steps of the round of `plan` that `receipt` paid for, with fresh secret coins and noise.
-    ///
-    /// # Errors
-    /// [`StepError::OtherReceipt`], [`StepError::Entropy`], and as [`PrivateSteps::new`].
-    pub fn new(plan: &Plan, cost: &StudyCost, receipt: Receipt) -> Result<Self, StepError> {
-        if receipt.charges() != [cost.round()] {
-            return Err(StepError::OtherReceipt { paid: receipt.charges().to_vec() });
-        }
-        Ok(Self { steps: PrivateSteps::new(plan, cost, SecretNoise::from_os()?)?, receipt })
-    }
-
-    /// The steps.
-    pub fn steps(&mut self) -> &mut PrivateSteps<SecretNoise> {
-        &mut self.steps
-    }
-
-    /// Takes out a value that depends on patients through [`PrivateSteps::noisy_mean`] alone: the rest is post-processing.
-    pub fn finish<T>(self, value: T) -> Paid<T> {
-        Paid { value, receipt: self.receipt }
-    }
-}
-
-impl<T> Paid<T> {
-    /// What `receipt` paid for in one go.
-    pub(crate) fn new(value: T, receipt: Receipt) -> Self {
-        Self { value, receipt }
-    }
-
-    /// The value, for whoever stores it before it is recorded.
-    pub fn value(&self) -> &T {
-        &self.value
-    }
-
-    pub(crate) fn into_receipt(self) -> Receipt {
-        self.receipt
     }
 }

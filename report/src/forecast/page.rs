@@ -57,6 +57,7 @@ fn table(forecast: &BudgetForecast) -> Markup {
                         th scope="col" { "σ" }
                         th scope="col" { "σ C / B, over C" }
                         th scope="col" { "Noise over signal" }
+                        th scope="col" { "in all steps" }
                         th scope="col" { "Odds factor" }
                         th.words scope="col" { "Outlook" }
                     }
@@ -79,6 +80,7 @@ fn line(row: &ForecastRow, wanted: bool) -> Markup {
             td { (significant(row.noise_multiplier, DIGITS)) }
             td { (significant(row.noise_per_coordinate, DIGITS)) }
             td { (significant(row.noise_over_signal, DIGITS)) }
+            td { (significant(row.noise_over_signal_in_all, DIGITS)) }
             td { (rounded_up(row.odds_factor, 1)) }
             td.words { (visible(&row.outlook)) }
         }
@@ -149,6 +151,7 @@ mod tests {
             noise_multiplier,
             noise_per_coordinate: noise_multiplier / 50.0,
             noise_over_signal: noise_multiplier * 14.0,
+            noise_over_signal_in_all: noise_multiplier * 14.0 / 20.0,
             odds_factor: epsilon.exp(),
             attack_advantage: (epsilon.exp() - 1.0) / (epsilon.exp() + 1.0),
             outlook: "fine-tune few weights".into(),

@@ -39,12 +39,14 @@ pub struct ForecastFact {
 pub struct ForecastRow {
     /// ε
     pub epsilon: f64,
-    /// σ; infinite noise has no number here.
+    /// σ.
     pub noise_multiplier: f64,
     /// σ C / B: noise on each number of the mean gradient, in clip norms.
     pub noise_per_coordinate: f64,
     /// σ √d / (B √sites): length of the noise over the largest possible length of the mean gradient.
     pub noise_over_signal: f64,
+    /// The same over √T: of the sum of all steps, if the signal is steady.
+    pub noise_over_signal_in_all: f64,
     /// e^ε
     pub odds_factor: f64,
     /// (e^ε - 1 + 2δ) / (e^ε + 1)
