@@ -4,6 +4,7 @@
 mod account;
 mod adaptive_clip;
 mod budget;
+mod audit;
 mod charge;
 mod client_level;
 mod clip;
@@ -29,6 +30,7 @@ pub use budget::{
     OfficerSignature, Proposal, Purpose, Receipt, Refused, Reservation, ReservationId, ReservationState, Standing,
     StudyStanding,
 };
+pub use audit::{AttackScores, NoScores, epsilon_lower_bound};
 pub use charge::{Adjacency, Charge, Mechanism};
 pub use client_level::{ClientLevel, ClientLevelError, ClientRound, ClientStep};
 pub use clip::{Clip, Reach};
