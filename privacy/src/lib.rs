@@ -3,8 +3,8 @@
 
 mod account;
 mod adaptive_clip;
-mod budget;
 mod audit;
+mod budget;
 mod charge;
 mod client_level;
 mod clip;
@@ -24,13 +24,13 @@ pub use self::opendp::{
 };
 pub use account::*;
 pub use adaptive_clip::{AdaptiveClip, Bits};
+pub use audit::{AttackScores, NoScores, epsilon_lower_bound};
 pub use budget::{
     AccountStanding, Accountant, Budget, Composition, Decision, DecisionError, Entry, GAP_LINKS_MAX, LINK_BYTES_MAX,
     Ledger, LedgerError, LedgerId, Link, LinkError, Log, OFFICERS_MAX, OfficerKey, OfficerKeyError, OfficerSecret,
     OfficerSignature, Proposal, Purpose, Receipt, Refused, Reservation, ReservationId, ReservationState, Standing,
     StudyStanding,
 };
-pub use audit::{AttackScores, NoScores, epsilon_lower_bound};
 pub use charge::{Adjacency, Charge, Mechanism};
 pub use client_level::{ClientLevel, ClientLevelError, ClientRound, ClientStep};
 pub use clip::{Clip, Reach};
