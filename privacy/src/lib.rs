@@ -39,7 +39,7 @@ pub use noise::{
     CONTRIBUTIONS_MAX, DiscreteGaussian, EntropyError, Grid, NoiseError, NoiseStream, NoiseStreams, RoundedGaussian,
     SecretNoise, SimulatedNoise, SumNoise, distance_to_rounded_gaussian,
 };
-pub use paid::{Paid, PaidSteps, PaidStepsError};
+pub use paid::{Paid, PaidHistogramError, PaidSteps, PaidStepsError};
 pub use release::{Guarantee, PolicyStance, Released, Unprotected, UnprotectedRefused};
 pub use sampling::{PoissonSample, SampleError};
 pub use steps::{PrivateSteps, StepError};

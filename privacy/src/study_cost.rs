@@ -89,6 +89,14 @@ impl StudyCost {
         self.evaluation
     }
 
+    /// Scale of the noise in each bin of an evaluation's histogram, in patients; 0 without evaluations.
+    pub fn evaluation_scale(&self) -> f64 {
+        match self.evaluation.map(|charge| charge.mechanism) {
+            Some(Mechanism::DiscreteLaplace { scale, .. }) => scale.get(),
+            _ => 0.0,
+        }
+    }
+
     /// Everything a site reserves before it reads a scan: rounds with the spare ones, and evaluations.
     pub fn reservation(&self) -> Vec<Charge> {
         let times = self.round.times * self.rounds;
