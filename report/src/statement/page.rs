@@ -104,7 +104,7 @@ fn trust(trust: &Trust) -> Vec<Term> {
 
 fn public_data(data: &[String]) -> Markup {
     match data {
-        [] => html! { p { "None: the first model is drawn at random from a public seed." } },
+        [] => html! { p { "None is named by the plan; its first model is drawn at random from a public seed." } },
         data => points(data),
     }
 }
@@ -169,7 +169,7 @@ mod tests {
             "one officer",
             "evaluation",
             "tuning",
-            "None: the first model",
+            "None is named by the plan",
             "ε ≥ <strong>1.50",
             "95 %",
             "disjoint",
