@@ -161,6 +161,7 @@ mod tests {
             "wardround-privacy 0.2.0",
             "Second opinion",
             "order 6.5",
+            "1.60 at 1e-4", "1.60 at 1e-4",
             "ChaCha20",
             "64-bit",
             "the hospital alone",
