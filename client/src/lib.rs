@@ -27,5 +27,5 @@ pub use enrol::{EnrolError, Ticket, enrol, keep_certificate};
 pub use guard::StepGuard;
 pub use notice::{Direction, Notice};
 pub use policy::Policy;
-pub use report::{ReportError, SiteReport, site_report};
+pub use report::{KeptStudy, ReportError, SiteReport, kept_study, site_report};
 pub use session::status_in_words;

@@ -34,7 +34,7 @@ pub use budget::{
 pub use charge::{Adjacency, Charge, Mechanism};
 pub use client_level::{ClientLevel, ClientLevelError, ClientRound, ClientStep};
 pub use clip::{Clip, Reach};
-pub use forecast::{NoisyRun, Outlook, discrete_laplace_half_width};
+pub use forecast::{NoisyRun, Outlook};
 pub use noise::{
     CONTRIBUTIONS_MAX, DiscreteGaussian, EntropyError, Grid, NoiseError, NoiseStream, NoiseStreams, RoundedGaussian,
     SecretNoise, SimulatedNoise, SumNoise, distance_to_rounded_gaussian,
