@@ -9,7 +9,7 @@
 mod against_torch;
 mod ours;
 
-use ours::Shape;
+use ours::{Kind, Shape};
 
 /// Nothing here is expected to fail; what does ends the program with its text.
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -23,8 +23,10 @@ fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let given: Vec<u32> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
     let shape = Shape::with_defaults(&given, DEFAULTS);
-    if arguments.first().is_none_or(|first| first != "against-torch") {
-        return ours::print(shape);
+    match arguments.first().map(String::as_str) {
+        Some("against-torch") => {}
+        Some("private") => return ours::print(shape, Kind::Private),
+        _ => return ours::print(shape, Kind::Plain),
     }
     let shapes = if given.is_empty() { vec![shape, Shape::with_defaults(&[], CARDIAC)] } else { vec![shape] };
     shapes.into_iter().try_for_each(against_torch::print)

@@ -16,7 +16,7 @@ pub(super) fn device() -> Device {
 }
 
 /// Values between -1 and 1 that no rule connects.
-pub(super) fn values(salt: u64, count: usize) -> Vec<f32> {
+pub(in crate::private) fn values(salt: u64, count: usize) -> Vec<f32> {
     let mut state = salt.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
