@@ -54,6 +54,7 @@ impl Kind {
 /// Measures in this process; prints a line for people and a JSON line.
 pub fn print(shape: Shape, kind: Kind) -> Outcome<()> {
     let Shape { width, depth, pixels, batch, steps } = shape;
+    let before_mib = memory_mib("VmRSS:")?;
     let plan = plan(width, depth, pixels, batch, steps + 1)?;
     let images = TrainingSet::prepare(&plan, &[patient(pixels as usize)])?;
     let start = initial_weights(&plan);
@@ -74,7 +75,7 @@ pub fn print(shape: Shape, kind: Kind) -> Outcome<()> {
     let wall = median(marks.windows(2).map(|pair| pair[1].0 - pair[0].0));
     let processor = median(marks.windows(2).map(|pair| pair[1].1 - pair[0].1));
     let [processor_ms, wall_ms] = [processor, wall].map(|span| span.as_secs_f64() * 1e3);
-    let (weights, peak_mib) = (start.layout().len(), peak_mib()?);
+    let (weights, peak_mib) = (start.layout().len(), memory_mib("VmHWM:")? - before_mib);
     println!("width {width}, depth {depth}, {pixels} px, batch {batch}, {weights} weights, {}", kind.word());
     println!("{processor_ms:.1} ms processor, {wall_ms:.1} ms wall a step; at most {peak_mib:.1} MiB");
     let line = json!({ "processor_ms": processor_ms, "wall_ms": wall_ms, "weights": weights, "peak_mib": peak_mib });
@@ -82,10 +83,10 @@ pub fn print(shape: Shape, kind: Kind) -> Outcome<()> {
     Ok(())
 }
 
-/// The most memory this process ever had.
-fn peak_mib() -> Outcome<f64> {
+/// Memory of this process: now, or the most it ever had.
+fn memory_mib(name: &str) -> Outcome<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("the kernel does not say")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
 }
 

@@ -19,7 +19,7 @@ use std::ops::Range;
 
 /// Multiplications that the ghost norm may cost for each value that it saves, which would be written, squared and added.
 /// Measured: from 2 to 32 a step costs the same, without ghost up to twice as much (`docs/benchmarks.md`).
-const GHOST_COST_MAX: usize = 8;
+const GHOST_COST_MAX: f64 = 8.0;
 
 /// Extents of a product: of the weight, and of what one image brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +32,11 @@ pub(crate) struct Extents {
 /// True where the ghost norm is the cheaper way.
 pub(crate) fn ghost_pays(patients: &[Range<usize>], extents: Extents) -> bool {
     let Extents { outputs, inputs, positions } = extents;
-    let pairs: usize = patients.iter().map(|rows| (rows.len() * positions).pow(2)).sum();
+    // In f64, which does not overflow where large images are many.
+    let [outputs, inputs, positions] = [outputs, inputs, positions].map(|count| count as f64);
+    let pairs: f64 = patients.iter().map(|rows| (rows.len() as f64 * positions).powi(2)).sum();
     // The Gram matrices are symmetric, so half of the pairs is computed.
-    pairs / 2 * (outputs + inputs) < GHOST_COST_MAX * patients.len() * outputs * inputs
+    pairs / 2.0 * (outputs + inputs) < GHOST_COST_MAX * patients.len() as f64 * outputs * inputs
 }
 
 /// Gives `weight`, which is `[outputs, inputs]`, its gradients from `left` `[images, outputs, positions]` and `right`.
