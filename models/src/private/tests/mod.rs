@@ -4,3 +4,5 @@ mod network;
 mod oracle;
 mod refusals;
 mod single_layers;
+
+pub(in crate::private) use oracle::values;
