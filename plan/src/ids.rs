@@ -77,6 +77,10 @@ name!(
     /// One training project in a federation; unique at its coordinator.
     StudyId
 );
+name!(
+    /// One collection of patients of one site: what a privacy budget is for.
+    DataSetName
+);
 
 /// One pass coordinator → sites → coordinator, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

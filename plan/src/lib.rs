@@ -6,6 +6,7 @@
 mod digest;
 mod document;
 mod ids;
+mod ledger_head;
 mod plan;
 mod privacy;
 mod privacy_rules;
@@ -17,7 +18,8 @@ mod weights;
 
 pub use digest::{Digest, DigestError, Hasher};
 pub use document::{DocumentError, parse_document};
-pub use ids::{IdError, RoundNumber, SiteId, StudyId};
+pub use ids::{DataSetName, IdError, RoundNumber, SiteId, StudyId};
+pub use ledger_head::{LedgerHead, LedgerHeadError};
 pub use plan::{Plan, PlanDigest, PlanError};
 pub use privacy::{
     Accountant, ClientPrivacy, ClipKind, NoiseKind, PlanAdjacency, PrivacyMode, PrivacySection, PrivacyUnit, Sampling,

@@ -4,12 +4,14 @@
 mod account;
 mod adaptive_clip;
 mod audit;
+mod budget;
 mod charge;
 mod client_level;
 mod clip;
 mod forecast;
 mod noise;
 mod opendp;
+mod paid;
 mod release;
 mod sampling;
 mod steps;
@@ -23,6 +25,12 @@ pub use self::opendp::{
 pub use account::*;
 pub use adaptive_clip::{AdaptiveClip, Bits};
 pub use audit::{AttackScores, NoScores, epsilon_lower_bound};
+pub use budget::{
+    AccountStanding, Accountant, Budget, Composition, Decision, DecisionError, Entry, GAP_LINKS_MAX, LINK_BYTES_MAX,
+    Ledger, LedgerError, LedgerId, Link, LinkError, Log, OFFICERS_MAX, OfficerKey, OfficerKeyError, OfficerSecret,
+    OfficerSignature, Proposal, Purpose, Receipt, Refused, Reservation, ReservationId, ReservationState, Standing,
+    StudyStanding,
+};
 pub use charge::{Adjacency, Charge, Mechanism};
 pub use client_level::{ClientLevel, ClientLevelError, ClientRound, ClientStep};
 pub use clip::{Clip, Reach};
@@ -31,6 +39,7 @@ pub use noise::{
     CONTRIBUTIONS_MAX, DiscreteGaussian, EntropyError, Grid, NoiseError, NoiseStream, NoiseStreams, RoundedGaussian,
     SecretNoise, SimulatedNoise, SumNoise, distance_to_rounded_gaussian,
 };
+pub use paid::{Paid, PaidSteps, PaidStepsError};
 pub use release::{Guarantee, PolicyStance, Released, Unprotected, UnprotectedRefused};
 pub use sampling::{PoissonSample, SampleError};
 pub use steps::{PrivateSteps, StepError};

@@ -57,7 +57,7 @@ impl<N: NoiseStreams> PrivateSteps<N> {
         let norm = ClipNorm::new(terms.clip)?;
         let divisor = f64::from(plan.training.expected_batch_patients.ok_or(StepError::NotPrivate)?);
         let clip = Clip { norm, kind: terms.clip_kind };
-        let noise = SumNoise { clip: norm, noise_multiplier, kind: terms.noise, adjacency: cost.adjacency() };
+        let noise = SumNoise { clip: norm, noise_multiplier, kind: terms.noise };
         Ok(Self { left, drawn: false, rate, clip, noise, divisor, streams })
     }
 

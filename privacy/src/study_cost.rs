@@ -6,7 +6,7 @@
 
 use crate::{
     AccountError, Adjacency, Charge, Delta, Epsilon, LaplaceScale, Mechanism, NoiseMultiplier, SamplingRate, Target,
-    UnitError, calibrate_noise,
+    UnitError, calibrate_noise, histogram_charges,
 };
 use wardround_plan::{Plan, PlanAdjacency};
 
@@ -109,11 +109,11 @@ fn evaluation(
     if share == 0.0 {
         return Ok(None);
     }
-    // A patient who is exchanged for another leaves one bin and enters another.
+    // A patient who is exchanged for another leaves one bin and enters another, and the accountant counts both.
     let contribution = match adjacency {
         Adjacency::AddOrRemoveOne => 1.0,
         Adjacency::ReplaceOne => 2.0,
     };
     let scale = LaplaceScale::new(contribution * evaluations as f64 / (share * epsilon.get()))?;
-    Ok(Some(Charge { mechanism: Mechanism::DiscreteLaplace { scale, sensitivity: 1 }, times: 1 }))
+    Ok(histogram_charges(scale).first().copied())
 }
