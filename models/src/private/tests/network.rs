@@ -11,7 +11,7 @@ use std::ops::Range;
 use wardround_imaging::Example;
 use wardround_plan::ModelSection;
 
-fn image(model: &ModelSection, salt: u64) -> Example {
+pub(super) fn image(model: &ModelSection, salt: u64) -> Example {
     let side = model.input_px as usize;
     let pixels = values(salt, model.channels as usize * side * side);
     let classes = values(salt + 1000, side * side);
@@ -26,7 +26,7 @@ fn batch_of(model: &ModelSection, images: &[usize]) -> PatientBatch {
     PatientBatch::of(patients(images).into_iter().map(|rows| rows.map(|row| image(model, row as u64)).collect()))
 }
 
-fn network(model: &ModelSection) -> Network {
+pub(super) fn network(model: &ModelSection) -> Network {
     with_values(Network::new(model, &device()))
 }
 
