@@ -4,6 +4,7 @@ use crate::budget::BudgetCommand;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use wardround_plan::{Digest, SiteId, StudyId};
+use wardround_privacy::Epsilon;
 
 /// Hospitals train models together; no scan leaves its hospital.
 #[derive(Debug, Parser)]
@@ -20,7 +21,7 @@ pub struct Arguments {
 pub enum Command {
     /// Run a whole federation on this machine: authority, coordinator, four hospitals, one study
     #[command(
-        after_help = "Examples:\n  wardround demo\n  wardround demo --data ../scans --plan configs/cardiac.toml\n  wardround demo --out /tmp/demo --json"
+        after_help = "Examples:\n  wardround demo\n  wardround demo --epsilon 3\n  wardround demo --without-privacy\n  wardround demo --data ../scans --plan configs/cardiac.toml\n  wardround demo --out /tmp/demo --json"
     )]
     Demo(DemoArguments),
     /// The federation's certificates: who may take part
@@ -60,6 +61,13 @@ pub struct DemoArguments {
     /// Seed of the phantoms and of the initial model
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// The privacy budget of the study; replaces the plan's
+    #[arg(long, conflicts_with = "without_privacy")]
+    pub epsilon: Option<Epsilon>,
+    /// Add no noise: no guarantee. Always so for real scans, unless --epsilon or a private --plan is given: the few patients
+    /// of a demonstration are too few for privacy
+    #[arg(long, conflicts_with = "plan")]
+    pub without_privacy: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -20,6 +20,7 @@ use wardround_proto::v1::studies_client::StudiesClient;
 use wardround_proto::v1::transfer_client::TransferClient;
 use wardround_proto::{Announced, MESSAGE_BYTES_MAX, UploadPurpose, UploadRequest, digest, v1};
 use wardround_report::{Promise, RoundRecord, SiteScore, StudyRecord};
+use wardround_round::ReportedScore;
 use wardround_storage::{Blobs, Owner, Spool, SpoolLimits};
 
 /// Largest model that is sent or fetched.
@@ -59,10 +60,23 @@ pub async fn record(study: &StudyId, lead: &Lead) -> Result<StudyRecord, Failure
         study: status.study.clone(),
         plan_sha256: hex::encode(&status.plan_digest),
         state: state_in_words(&status),
-        promise: Promise::NoGuarantee,
+        promise: promise(status.promise.as_ref()),
         rounds: status.history.into_iter().map(round_record).collect(),
         comparison: Vec::new(),
     })
+}
+
+/// What the plan promises; a promise this version does not know counts as none.
+fn promise(promise: Option<&v1::Promise>) -> Promise {
+    match promise {
+        Some(v1::Promise { unit, epsilon, delta }) if unit == "patient" => {
+            Promise::Patient { epsilon: *epsilon, delta: *delta }
+        }
+        Some(v1::Promise { unit, epsilon, delta }) if unit == "site" => {
+            Promise::Site { epsilon: *epsilon, delta: *delta }
+        }
+        Some(_) | None => Promise::NoGuarantee,
+    }
 }
 
 async fn submit(plan: &Plan, lead: &Lead, output: Output) -> Result<(), Failure> {
@@ -190,12 +204,8 @@ fn not_transferred(error: TransferError) -> Failure {
 
 fn round_record(round: v1::RoundSummary) -> RoundRecord {
     let scores = round.scores.into_iter().flat_map(|of| {
-        of.scores.into_iter().map(move |score| SiteScore {
-            site: of.site.clone(),
-            metric: score.metric,
-            mean: score.mean,
-            patients: score.patients,
-        })
+        let site = of.site;
+        of.scores.into_iter().filter_map(move |score| site_score(&site, score))
     });
     RoundRecord {
         round: round.round,
@@ -205,6 +215,23 @@ fn round_record(round: v1::RoundSummary) -> RoundRecord {
         model_sha256: hex::encode(&round.model_digest),
         scores: scores.collect(),
     }
+}
+
+/// A score of a metric that this version does not know is left out.
+fn site_score(site: &str, score: v1::Score) -> Option<SiteScore> {
+    let (site, metric) = (site.to_owned(), score.metric.clone());
+    Some(match ReportedScore::try_from(score).ok()? {
+        ReportedScore::Exact(score) => {
+            SiteScore { site, metric, mean: score.mean, patients: score.patients, noise_deviation: None }
+        }
+        ReportedScore::Noised { histogram, .. } => SiteScore {
+            site,
+            metric,
+            mean: histogram.mean().unwrap_or(f64::NAN),
+            patients: histogram.patients(),
+            noise_deviation: Some(histogram.mean_deviation().unwrap_or(f64::NAN)),
+        },
+    })
 }
 
 fn state_in_words(status: &v1::StudyStatus) -> String {

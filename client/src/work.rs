@@ -3,7 +3,9 @@
 use crate::backoff::Backoff;
 use crate::config::SiteConfig;
 use crate::folder::Folder;
+use crate::guard::StepGuard;
 use crate::notice::{Direction, Notice};
+use crate::payments::Payments;
 use crate::policy::Policy;
 use crate::session::Session;
 use crate::transfer::{Moved, TransferError, download, upload};
@@ -13,14 +15,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
-use wardround_metrics::dice::Summary;
-use wardround_models::{ComputeDevice, Evaluator, Trainer, TrainingError};
-use wardround_plan::{MetricName, Plan, StreamKey, Weights};
-use wardround_privacy::Released;
+use wardround_metrics::dice::{PatientScore, Summary};
+use wardround_models::{ComputeDevice, Evaluator, StepProgress, Trainer, TrainingError, TrainingSet};
+use wardround_plan::{MetricName, Plan, PrivacyMode, RoundNumber, StreamKey, Weights};
+use wardround_privacy::{Paid, PaidSteps, Released};
 use wardround_proto::v1::transfer_client::TransferClient;
 use wardround_proto::{Announced, MESSAGE_BYTES_MAX, UploadPurpose, UploadRequest};
-use wardround_round::participant::{Evaluation, Input, UploadFailure};
-use wardround_round::{FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, RoundId, Score, UpdateRef};
+use wardround_round::participant::{Evaluation, Input, Measured, UploadFailure};
+use wardround_round::{
+    FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, ReportedScore, RoundId, Score, UpdateRef,
+};
 use wardround_storage::{Owner, Spool};
 
 /// Shortest time between two messages about the local steps.
@@ -47,6 +51,7 @@ pub struct Desk {
     device: ComputeDevice,
     spool: Spool,
     keys: StreamKey,
+    payments: Payments,
     session: watch::Receiver<Option<Session>>,
     outcomes: mpsc::Sender<Outcome>,
     notices: mpsc::Sender<Notice>,
@@ -60,6 +65,7 @@ impl Desk {
         policy: Arc<Policy>,
         spool: Spool,
         keys: StreamKey,
+        payments: Payments,
         session: watch::Receiver<Option<Session>>,
         outcomes: mpsc::Sender<Outcome>,
         notices: mpsc::Sender<Notice>,
@@ -67,19 +73,85 @@ impl Desk {
         let device = config.compute.device.parse().map_err(|error| format!("[compute] device: {error}"))?;
         let folder = Folder::new(config.data.folder.clone(), policy.grouping());
         let sender = Owner::new("coordinator").map_err(|error| error.to_string())?;
-        Ok(Self { policy, folder, device, spool, keys, session, outcomes, notices, sender })
+        Ok(Self { policy, folder, device, spool, keys, payments, session, outcomes, notices, sender })
     }
 
-    /// Asks the policy, then the data: no scan is read for a plan that is not allowed.
+    /// Asks the policy, then the ledger, then the data: no scan is read for a plan that is not allowed or cannot be paid.
     pub fn decide(&self, offer: Offer) {
         let desk = self.clone();
-        tokio::task::spawn_blocking(move || {
-            let decision = desk.policy.decide(&offer).and_then(|plan| {
-                desk.folder.patients(&plan)?;
-                Ok(Arc::new(plan))
-            });
-            let _ = desk.outcomes.blocking_send(Outcome::Decided { offer, decision });
+        tokio::spawn(async move {
+            let decision = desk.decision(&offer).await;
+            // The loop ends only with the process.
+            let _ = desk.outcomes.send(Outcome::Decided { offer, decision }).await;
         });
+    }
+
+    async fn decision(&self, offer: &Offer) -> Result<Arc<Plan>, Refusal> {
+        let plan = Arc::new(self.policy.decide(offer)?);
+        if plan.privacy.site().is_none() {
+            self.blocking(move |desk| desk.folder.patients(&plan).map(|_| plan)).await?
+        } else {
+            self.payments.reserve(&plan).await?;
+            let data = self
+                .blocking({
+                    let plan = plan.clone();
+                    move |desk| desk.serves(&plan)
+                })
+                .await;
+            match data.and_then(|data| data) {
+                Ok(()) => Ok(plan),
+                Err(refusal) => {
+                    // Nothing was spent; what was set aside goes back.
+                    self.payments.settle(&plan).await;
+                    Err(refusal)
+                }
+            }
+        }
+    }
+
+    /// Whether the folder can serve a private plan.
+    fn serves(&self, plan: &Plan) -> Result<(), Refusal> {
+        let patients = self.folder.patients(plan)?.train.len() as f64;
+        let delta = plan.privacy.site().map_or(0.0, |terms| terms.delta);
+        let text = "the plan's delta is too large for this site: it must be less than one in its number of patients";
+        if delta * patients < 1.0 { Ok(()) } else { Err(Refusal::new(RefusalReason::PrivacyRequired, text)) }
+    }
+
+    /// The study is over: what was set aside for it and not spent can go back.
+    pub fn settle(&self, plan: Arc<Plan>) {
+        let desk = self.clone();
+        tokio::spawn(async move { desk.payments.settle(&plan).await });
+    }
+
+    /// Scores, if they may leave the site.
+    pub async fn release_scores(
+        &self,
+        plan: &Plan,
+        scores: Vec<ReportedScore>,
+    ) -> Result<Released<Vec<ReportedScore>>, Refusal> {
+        match plan.privacy.mode {
+            PrivacyMode::None => self.without_privacy(plan, scores),
+            PrivacyMode::Site | PrivacyMode::Client => self.payments.released_scores(scores).await,
+        }
+    }
+
+    async fn release_update(&self, plan: &Plan, update: UpdateRef) -> Result<Released<UpdateRef>, Refusal> {
+        match plan.privacy.mode {
+            PrivacyMode::None => self.without_privacy(plan, update),
+            PrivacyMode::Site | PrivacyMode::Client => self.payments.released(update, update.digest).await,
+        }
+    }
+
+    fn without_privacy<T>(&self, plan: &Plan, value: T) -> Result<Released<T>, Refusal> {
+        let released = self.policy.release(plan, value);
+        released.map_err(|refused| Refusal::new(RefusalReason::PrivacyRequired, refused.to_string()))
+    }
+
+    /// Runs on a thread that may wait.
+    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(Self) -> T + Send + 'static) -> Result<T, Refusal> {
+        let desk = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(desk)).await;
+        done.map_err(|_| Refusal::new(RefusalReason::Internal, "a job broke off; the site's log says more"))
     }
 
     /// Fetches the model, trains, and stores the update.
@@ -104,7 +176,7 @@ impl Desk {
     pub fn upload(&self, plan: Arc<Plan>, id: RoundId, update: UpdateRef) {
         let desk = self.clone();
         tokio::spawn(async move {
-            let result = match desk.policy.release(&plan, update) {
+            let result = match desk.release_update(&plan, update).await {
                 Ok(released) => desk.send(&id, released).await,
                 Err(refused) => Err(UploadFailure::Rejected(refused.to_string())),
             };
@@ -153,19 +225,49 @@ impl Desk {
         cancelled: Arc<AtomicBool>,
     ) -> Result<UpdateRef, Stopped> {
         let start = self.model(&plan, invitation.model, &cancelled).await?;
-        let desk = self.clone();
-        let training = tokio::task::spawn_blocking(move || desk.steps(&plan, &invitation.id, &start, &cancelled));
-        let update = training.await.map_err(|_| internal("training broke off; the site's log says more"))??;
+        let (of, id) = (plan.clone(), invitation.id);
+        let images = self.blocking(move |desk| desk.folder.training_set(&of)).await??;
+        let round = LocalRound { plan, id, start, images, cancelled };
+        if round.plan.privacy.site().is_none() {
+            let update = self.blocking(move |desk| desk.steps(&round)).await??;
+            return self.store(&update).await;
+        }
+        // From here on budget is spent, whatever becomes of the round.
+        let paid = self.payments.round(&round.plan, &round.id).await?;
+        let update = self.blocking(move |desk| desk.private_steps(&round, paid)).await??;
+        let stored = self.store(update.value()).await?;
+        let released = self.payments.record(update.map(|_| stored), stored.digest).await?;
+        Ok(released.into_value())
+    }
+
+    async fn store(&self, update: &Weights) -> Result<UpdateRef, Stopped> {
         let stored = self.spool.blobs().put_bytes(update.to_le_bytes().into()).await;
         stored.map(|digest| UpdateRef { digest }).map_err(|error| internal(&error.to_string()))
     }
 
     /// The local steps of one round; what comes back is what they changed.
-    fn steps(&self, plan: &Plan, id: &RoundId, start: &Weights, cancelled: &AtomicBool) -> Result<Weights, Stopped> {
-        let images = self.folder.training_set(plan)?;
+    fn steps(&self, round: &LocalRound) -> Result<Weights, Stopped> {
+        let LocalRound { plan, id, start, images, .. } = round;
         let trainer = Trainer::new(plan, self.device).map_err(|error| internal(&error.to_string()))?;
+        let keys = self.keys.derive(id.study.as_str());
+        change(start, trainer.train(start, images, id.round, &keys, &mut self.observer(round)))
+    }
+
+    /// The same with coins, clip and noise.
+    fn private_steps(&self, round: &LocalRound, mut paid: PaidSteps) -> Result<Paid<Weights>, Stopped> {
+        let LocalRound { plan, id, start, images, .. } = round;
+        let trainer = Trainer::new(plan, self.device).map_err(|error| internal(&error.to_string()))?;
+        let keys = self.keys.derive(id.study.as_str());
+        let mut guard = StepGuard(paid.steps());
+        let trained = trainer.train_private(start, images, id.round, &keys, &mut guard, &mut self.observer(round));
+        Ok(paid.finish(change(start, trained)?))
+    }
+
+    /// Tells of each step, and stops where the round is over.
+    fn observer<'a>(&'a self, round: &'a LocalRound) -> impl FnMut(StepProgress) -> ControlFlow<()> + Send + 'a {
+        let LocalRound { id, cancelled, .. } = round;
         let mut said = Instant::now();
-        let mut observer = |step: wardround_models::StepProgress| {
+        move |step| {
             let (study, round) = (id.study.clone(), id.round);
             let notice = Notice::Step { study, round, done: step.done, of: step.of, loss: step.loss };
             let _ = self.notices.try_send(notice);
@@ -174,28 +276,41 @@ impl Desk {
                 self.say(FromSite::Progress { id: id.clone(), steps_done: step.done, steps_total: step.of });
             }
             if cancelled.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        let keys = self.keys.derive(id.study.as_str());
-        match trainer.train(start, &images, id.round, &keys, &mut observer) {
-            Ok(trained) => trained.minus(start).map_err(|error| failed(&error.to_string())),
-            Err(TrainingError::Stopped { .. }) => Err(Stopped::Cancelled),
-            Err(error) => Err(failed(&error.to_string())),
         }
     }
 
-    async fn scores(&self, plan: Arc<Plan>, evaluation: &Evaluation) -> Result<Vec<Score>, String> {
+    async fn scores(&self, plan: Arc<Plan>, evaluation: &Evaluation) -> Result<Measured, String> {
         let never = AtomicBool::new(false);
         let weights = self.model(&plan, evaluation.model, &never).await.map_err(|stopped| stopped.to_string())?;
-        let desk = self.clone();
-        let measuring = tokio::task::spawn_blocking(move || {
-            let patients = desk.folder.patients(&plan).map_err(|refusal| refusal.text().to_owned())?;
-            let evaluator = Evaluator::new(&plan, &weights, desk.device).map_err(|error| error.to_string())?;
-            let scores = evaluator.evaluate(&patients.validation).map_err(|error| error.to_string())?;
-            let summary = Summary::of(&scores);
-            let score = |mean| Score { metric: MetricName::DiceForeground, mean, patients: summary.n as u32 };
-            Ok(summary.mean.map(score).into_iter().collect())
-        });
-        measuring.await.map_err(|error| error.to_string())?
+        let of = plan.clone();
+        let measuring = self.blocking(move |desk| desk.measure(&of, &weights));
+        let each = measuring.await.map_err(|refusal| refusal.to_string())??;
+        let summary = Summary::of(&each);
+        let score = |mean| Score { metric: MetricName::DiceForeground, mean, patients: summary.n as u32 };
+        let scores: Vec<Score> = summary.mean.map(score).into_iter().collect();
+        let reported = match plan.privacy.mode {
+            PrivacyMode::None => scores.iter().cloned().map(ReportedScore::Exact).collect(),
+            PrivacyMode::Site | PrivacyMode::Client => self.noised(&plan, evaluation.round, &each).await,
+        };
+        Ok(Measured { scores, reported })
+    }
+
+    fn measure(&self, plan: &Plan, weights: &Weights) -> Result<Vec<PatientScore>, String> {
+        let patients = self.folder.patients(plan).map_err(|refusal| refusal.text().to_owned())?;
+        let evaluator = Evaluator::new(plan, weights, self.device).map_err(|error| error.to_string())?;
+        evaluator.evaluate(&patients.validation).map_err(|error| error.to_string())
+    }
+
+    /// What may be told of private scores; nothing where the plan says so or the budget does.
+    async fn noised(&self, plan: &Plan, round: RoundNumber, each: &[PatientScore]) -> Vec<ReportedScore> {
+        let scores: Vec<f64> = each.iter().filter_map(PatientScore::dice).collect();
+        match self.payments.histogram(plan, round, &scores).await {
+            Ok(reported) => reported.unwrap_or_default(),
+            Err(reason) => {
+                tracing::warn!(%reason, "scores stay here");
+                Vec::new()
+            }
+        }
     }
 
     /// Fetches a model, over as many connections as it takes.
@@ -253,6 +368,24 @@ impl Desk {
 
     fn moved(&self, direction: Direction, moved: Moved) {
         let _ = self.notices.try_send(Notice::Transfer { direction, done: moved.done_bytes, of: moved.total_bytes });
+    }
+}
+
+/// One attempt at a round, with everything its steps need.
+struct LocalRound {
+    plan: Arc<Plan>,
+    id: RoundId,
+    start: Weights,
+    images: Arc<TrainingSet>,
+    cancelled: Arc<AtomicBool>,
+}
+
+/// What training changed.
+fn change(start: &Weights, trained: Result<Weights, TrainingError>) -> Result<Weights, Stopped> {
+    match trained {
+        Ok(trained) => trained.minus(start).map_err(|error| failed(&error.to_string())),
+        Err(TrainingError::Stopped { .. }) => Err(Stopped::Cancelled),
+        Err(error) => Err(failed(&error.to_string())),
     }
 }
 

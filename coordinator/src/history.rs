@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use wardround_plan::SiteId;
 use wardround_proto::v1;
-use wardround_round::Score;
+use wardround_round::ReportedScore;
 use wardround_round::coordinator::{Event, Recorded};
 
 /// Committed rounds in order, with the latest scores that each site reported for each.
 pub fn rounds(events: &[Recorded]) -> Vec<v1::RoundSummary> {
     let mut rounds: Vec<v1::RoundSummary> = Vec::new();
     let mut open = v1::RoundSummary::default();
-    let mut scores: BTreeMap<(u32, SiteId), Vec<Score>> = BTreeMap::new();
+    let mut scores: BTreeMap<(u32, SiteId), Vec<ReportedScore>> = BTreeMap::new();
     for Recorded { at, event } in events {
         match event {
             Event::RoundOpened { id, .. } => {

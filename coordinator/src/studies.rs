@@ -8,7 +8,7 @@ use std::pin::Pin;
 use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Response, Status};
-use wardround_plan::{Layout, Plan, StudyId, Timestamp};
+use wardround_plan::{Layout, Plan, PrivacyMode, PrivacySection, StudyId, Timestamp};
 use wardround_proto::{CallRefusal, digest, study, v1};
 use wardround_round::ModelRef;
 use wardround_round::coordinator::{Phase, SitePhase, Submission, View};
@@ -157,7 +157,17 @@ fn status(name: &StudyId, view: &View, plan: &Plan) -> v1::StudyStatus {
         model_bytes: view.model.bytes,
         history: Vec::new(),
         text,
+        promise: promise(&plan.privacy),
     }
+}
+
+fn promise(privacy: &PrivacySection) -> Option<v1::Promise> {
+    let unit = match privacy.mode {
+        PrivacyMode::Site => "patient",
+        PrivacyMode::Client => "site",
+        PrivacyMode::None => return None,
+    };
+    Some(v1::Promise { unit: unit.into(), epsilon: privacy.epsilon?, delta: privacy.delta? })
 }
 
 fn site_status(seen: &wardround_round::coordinator::SiteView) -> v1::SiteStatus {

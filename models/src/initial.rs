@@ -29,6 +29,7 @@ fn drawn(parameter: &Parameter, stream: &mut Stream) -> Vec<f32> {
     match (parameter.layer.as_str(), shape.as_slice()) {
         ("GroupNorm", _) if parameter.spec.name.ends_with(".scale") => vec![1.0; count],
         ("Conv2d", [_outputs, fan_in @ ..]) if shape.len() == 4 => he_uniform(count, fan_in.iter().product(), stream),
+        ("Linear", [_outputs, inputs]) => he_uniform(count, *inputs, stream),
         // Kernel and stride are equal, so an output pixel sees each input channel once.
         ("UpConv2d", [inputs, ..]) if shape.len() == 4 => he_uniform(count, *inputs, stream),
         _ => vec![0.0; count],

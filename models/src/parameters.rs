@@ -1,12 +1,14 @@
 //! A network's parameters as one vector, in the order of its fields.
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
 use std::sync::Arc;
 use wardround_plan::{Layout, TensorSpec, Weights, WeightsError};
 
 /// One parameter of a network.
 pub(crate) struct Parameter {
+    /// By which burn knows it.
+    pub(crate) id: ParamId,
     /// Name and shape.
     pub(crate) spec: TensorSpec,
     /// Type of the layer it belongs to, for example `Conv2d`.
@@ -65,7 +67,8 @@ impl ModuleVisitor for Names {
         let fields = self.path.iter().zip(&self.containers).filter(|(_, container)| !container.starts_with("Enum:"));
         let name = fields.map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(".");
         let layer = self.containers.last().map_or("", |container| container.trim_start_matches("Struct:")).to_owned();
-        self.found.push(Parameter { spec: TensorSpec { name, shape: param.dims().to_vec() }, layer });
+        let spec = TensorSpec { name, shape: param.dims().to_vec() };
+        self.found.push(Parameter { id: param.id, spec, layer });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::layers::Features;
 use crate::parameters;
+use crate::private::Recorder;
 use crate::unet::Unet;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -25,6 +26,27 @@ impl Network {
     pub(crate) fn forward(&self, images: Tensor<4>) -> Tensor<4> {
         match self {
             Self::Unet2d(unet) => unet.forward(Features::new(images)).into_tensor(),
+        }
+    }
+
+    /// The same, and the backward pass leaves the gradient of every patient with `recorder` instead of the sum for autodiff.
+    pub(crate) fn forward_recorded(&self, images: Tensor<4>, recorder: &Recorder) -> Tensor<4> {
+        match self {
+            Self::Unet2d(unet) => unet.forward(Features::recorded(images, recorder)).into_tensor(),
+        }
+    }
+
+    /// Extents of the smallest batch it takes.
+    pub(crate) fn smallest_input(&self) -> [usize; 4] {
+        match self {
+            Self::Unet2d(unet) => unet.smallest_input(),
+        }
+    }
+
+    /// Where its weights are.
+    pub(crate) fn device(&self) -> Device {
+        match self {
+            Self::Unet2d(unet) => unet.device(),
         }
     }
 }

@@ -45,7 +45,7 @@ fn permutation(length: usize, stream: &mut Stream) -> Vec<usize> {
 }
 
 /// Uniform in `0..bound` without the bias of a remainder (Lemire 2019).
-fn below(bound: u64, stream: &mut Stream) -> u64 {
+pub(crate) fn below(bound: u64, stream: &mut Stream) -> u64 {
     let too_few = bound.wrapping_neg() % bound;
     loop {
         let product = u128::from(stream.next_u64()) * u128::from(bound);

@@ -1,5 +1,7 @@
 //! What a site does in a round: local steps from the model it was given.
 
+mod private;
+
 use crate::optimizer::{learning_rate, optimizer};
 use crate::registry::{Network, layout};
 use crate::sampling::ShuffledPasses;
@@ -140,6 +142,8 @@ impl Trainer {
     }
 }
 
+pub use private::{Guard, GuardError};
+
 #[derive(Clone, Copy)]
 struct At {
     round: RoundNumber,
@@ -225,7 +229,7 @@ pub(crate) mod tests {
     }
 
     /// Bright squares on a dark ground, at different places.
-    fn squares(count: usize) -> TrainingSet {
+    pub(crate) fn squares(count: usize) -> TrainingSet {
         let example = |number: usize| {
             let classes = Array2::from_shape_fn((16, 16), |(y, x)| {
                 u8::from((number..number + 6).contains(&y) && (3..8).contains(&x))

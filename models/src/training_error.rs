@@ -1,6 +1,6 @@
 //! Why a round cannot be trained, and what to do.
 
-use crate::DeviceError;
+use crate::{DeviceError, GuardError, UnsupportedLayer};
 use wardround_plan::{RoundNumber, WeightsError};
 
 /// Why a round could not be trained.
@@ -47,6 +47,20 @@ pub enum TrainingError {
         /// The step, from 1.
         step: u32,
     },
+    /// The guard of a private round said no.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// The same, of a private step.
+    #[error(
+        "the backward pass gave no gradient of `{parameter}` for each patient: run the round again, and report this"
+    )]
+    LostPrivateGradient {
+        /// The parameter.
+        parameter: String,
+    },
+    /// The network cannot be trained privately.
+    #[error(transparent)]
+    UnsupportedLayer(#[from] UnsupportedLayer),
     /// The caller asked to stop.
     #[error("training was stopped after {done} local steps")]
     Stopped {

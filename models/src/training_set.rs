@@ -1,6 +1,7 @@
 //! What a site learns from, brought into the network's form.
 
 use crate::TrainingError;
+use std::ops::Range;
 use wardround_imaging::{Example, Patient, Preparation};
 use wardround_plan::Plan;
 
@@ -8,6 +9,8 @@ use wardround_plan::Plan;
 #[derive(Debug, Clone)]
 pub struct TrainingSet {
     examples: Vec<Example>,
+    /// The images of each patient, in one row.
+    patients: Vec<Range<usize>>,
 }
 
 impl TrainingSet {
@@ -18,7 +21,23 @@ impl TrainingSet {
     pub fn prepare(plan: &Plan, patients: &[Patient]) -> Result<Self, TrainingError> {
         let preparation = Preparation::of(plan);
         let cases = patients.iter().flat_map(|patient| &patient.cases);
-        Self::of(plan, cases.map(|case| preparation.example(case)).collect())
+        let ends = patients.iter().scan(0, |end, patient| {
+            let first = *end;
+            *end += patient.cases.len();
+            Some(first..*end)
+        });
+        let set = Self::of(plan, cases.map(|case| preparation.example(case)).collect())?;
+        Ok(Self { patients: ends.collect(), ..set })
+    }
+
+    /// Patients in it, with those that have no image.
+    pub fn patients(&self) -> usize {
+        self.patients.len()
+    }
+
+    /// The numbers of one patient's images.
+    pub(crate) fn of_patient(&self, patient: usize) -> Range<usize> {
+        self.patients.get(patient).cloned().unwrap_or_default()
     }
 
     /// Images in it.
@@ -31,13 +50,14 @@ impl TrainingSet {
         &self.examples[number]
     }
 
+    /// Examples that are each a patient.
     pub(crate) fn of(plan: &Plan, examples: Vec<Example>) -> Result<Self, TrainingError> {
         let classes = plan.model.classes;
         let highest = examples.iter().flat_map(|example| example.classes.iter()).max();
         match highest {
             None => Err(TrainingError::NoImages),
             Some(class) if u32::from(*class) >= classes => Err(TrainingError::UnknownClass { class: *class, classes }),
-            Some(_) => Ok(Self { examples }),
+            Some(_) => Ok(Self { patients: (0..examples.len()).map(|image| image..image + 1).collect(), examples }),
         }
     }
 }

@@ -61,6 +61,17 @@ impl Unet {
         }
         self.head.forward(features)
     }
+
+    /// One image that is one pixel at the lowest level.
+    pub(crate) fn smallest_input(&self) -> [usize; 4] {
+        let side = 1 << (self.encoder.len() - 1);
+        [1, self.encoder.first().map_or(1, |block| block.first.inputs()), side, side]
+    }
+
+    /// Where its weights are.
+    pub(crate) fn device(&self) -> Device {
+        self.head.device()
+    }
 }
 
 impl Block {

@@ -1,6 +1,6 @@
 //! Releases and the right to make them.
 
-use wardround_plan::{Plan, PrivacyMode};
+use wardround_plan::{LedgerHead, Plan, PrivacyMode};
 
 /// A value that may leave the site.
 ///
@@ -20,6 +20,8 @@ pub struct Released<T> {
 pub enum Guarantee {
     /// Nothing: no noise was added.
     None,
+    /// Differential privacy, as the site's ledger accounts for it: this link records the release.
+    Paid(LedgerHead),
 }
 
 /// What the hospital's policy says about plans without privacy.
@@ -66,6 +68,11 @@ impl<T> Released<T> {
         Self { value, guarantee: Guarantee::None }
     }
 
+    /// A value that the ledger has a record of.
+    pub(crate) fn paid_for(value: T, link: LedgerHead) -> Self {
+        Self { value, guarantee: Guarantee::Paid(link) }
+    }
+
     /// The value.
     pub fn value(&self) -> &T {
         &self.value
@@ -86,6 +93,7 @@ impl std::fmt::Display for Guarantee {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::None => f.write_str("no guarantee"),
+            Self::Paid(link) => write!(f, "paid for, link {} of the ledger", link.short()),
         }
     }
 }

@@ -88,6 +88,14 @@ unit!(
     /// C: the L2 norm to which one patient's contribution is clipped.
     ClipNorm, "clip norm", "more than 0 and finite", |value| value > 0.0 && value.is_finite()
 );
+unit!(
+    /// γ: the share of contributions that are to be within the clip norm.
+    Quantile, "quantile", "more than 0 and less than 1", |value| value > 0.0 && value < 1.0
+);
+unit!(
+    /// Probability with which a stated interval holds the truth.
+    Confidence, "confidence", "more than 0 and less than 1", |value| value > 0.0 && value < 1.0
+);
 
 #[cfg(test)]
 mod tests {

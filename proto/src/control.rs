@@ -6,8 +6,8 @@ use bytes::Bytes;
 use std::collections::BTreeSet;
 use wardround_plan::{Digest, LedgerHead, MetricName, Timestamp};
 use wardround_round::{
-    Attempt, Closing, Ending, FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, RoundId, Score,
-    StudyOutcome, ToSite,
+    Attempt, Closing, Ending, FromSite, Invitation, ModelRef, NoisedHistogram, Offer, Refusal, RefusalReason,
+    ReportedScore, RoundId, Score, StudyOutcome, ToSite,
 };
 
 /// Most sites of one cohort.
@@ -90,7 +90,7 @@ impl TryFrom<v1::FromSite> for FromSite {
                 round: round("round", report.round)?,
                 scores: bounded("scores", report.scores, SCORES_MAX)?
                     .into_iter()
-                    .map(Score::try_from)
+                    .map(ReportedScore::try_from)
                     .collect::<Result<_, _>>()?,
             }),
         }
@@ -225,6 +225,7 @@ impl From<Refusal> for v1::Refusal {
             RefusalReason::DataUnusable => Wire::DataUnusable,
             RefusalReason::TrainingFailed => Wire::TrainingFailed,
             RefusalReason::BudgetExceeded => Wire::BudgetExceeded,
+            RefusalReason::LedgerUnusable => Wire::LedgerUnusable,
             RefusalReason::Internal => Wire::Internal,
         };
         Self { reason: reason.into(), text: refusal.text().to_owned() }
@@ -247,6 +248,7 @@ impl TryFrom<v1::Refusal> for Refusal {
             Ok(Wire::DataUnusable) => RefusalReason::DataUnusable,
             Ok(Wire::TrainingFailed) => RefusalReason::TrainingFailed,
             Ok(Wire::BudgetExceeded) => RefusalReason::BudgetExceeded,
+            Ok(Wire::LedgerUnusable) => RefusalReason::LedgerUnusable,
             Ok(Wire::Internal) => RefusalReason::Internal,
             Ok(Wire::Unspecified) | Err(_) => return Err(FieldError::new("reason", "is unknown")),
         };
@@ -256,22 +258,34 @@ impl TryFrom<v1::Refusal> for Refusal {
     }
 }
 
-impl From<Score> for v1::Score {
-    fn from(score: Score) -> Self {
-        Self { metric: metric_name(score.metric).into(), mean: score.mean, patients: score.patients }
+impl From<ReportedScore> for v1::Score {
+    fn from(score: ReportedScore) -> Self {
+        let metric = metric_name(score.metric()).into();
+        match score {
+            ReportedScore::Exact(Score { mean, patients, .. }) => Self { metric, mean, patients, noised: None },
+            ReportedScore::Noised { histogram, .. } => {
+                let noised = v1::NoisedHistogram { counts: histogram.counts().to_vec(), scale: histogram.scale() };
+                Self { metric, mean: 0.0, patients: 0, noised: Some(noised) }
+            }
+        }
     }
 }
 
-impl TryFrom<v1::Score> for Score {
+impl TryFrom<v1::Score> for ReportedScore {
     type Error = FieldError;
 
     fn try_from(score: v1::Score) -> Result<Self, FieldError> {
         let known = [MetricName::DiceForeground].into_iter().find(|metric| metric_name(*metric) == score.metric);
         let metric = known.ok_or_else(|| FieldError::new("metric", "is unknown"))?;
+        if let Some(noised) = score.noised {
+            let histogram = NoisedHistogram::new(noised.counts, noised.scale);
+            let histogram = histogram.map_err(|_| FieldError::new("noised", "is no histogram"))?;
+            return Ok(Self::Noised { metric, histogram });
+        }
         if !score.mean.is_finite() {
             return Err(FieldError::new("mean", "is not a finite number"));
         }
-        Ok(Self { metric, mean: score.mean, patients: score.patients })
+        Ok(Self::Exact(Score { metric, mean: score.mean, patients: score.patients }))
     }
 }
 
@@ -333,14 +347,17 @@ mod tests {
     fn every_message_of_a_site_comes_back() {
         let refusal = || Refusal::new(RefusalReason::TrainingFailed, "loss is NaN");
         let (study, plan) = (id().study, PlanDigest(Digest::of(b"plan")));
-        let score = Score { metric: MetricName::DiceForeground, mean: 0.75, patients: 3 };
+        let metric = MetricName::DiceForeground;
+        let exact = ReportedScore::Exact(Score { metric, mean: 0.75, patients: 3 });
+        let histogram = NoisedHistogram::new(vec![-1, 0, 0, 0, 0, 0, 0, 1, 9, 2], 1.5).expect("ten counts");
+        let noised = ReportedScore::Noised { metric, histogram };
         for message in [
             FromSite::StudyAnswer { study: study.clone(), plan, answer: Ok(()) },
             FromSite::StudyAnswer { study: study.clone(), plan, answer: Err(refusal()) },
             FromSite::RoundAnswer { id: id(), answer: Ok(()) },
             FromSite::RoundAnswer { id: id(), answer: Err(refusal()) },
             FromSite::Progress { id: id(), steps_done: 1, steps_total: 2 },
-            FromSite::Scores { study, round: RoundNumber::FIRST, scores: vec![score] },
+            FromSite::Scores { study, round: RoundNumber::FIRST, scores: vec![exact, noised] },
             FromSite::Ledger(head()),
         ] {
             assert_eq!(FromSite::try_from(v1::FromSite::from(message.clone())), Ok(message));
@@ -373,9 +390,11 @@ mod tests {
 
     #[test]
     fn nan_scores_and_unknown_metrics_are_refused() {
-        let score = |metric: &str, mean| v1::Score { metric: metric.into(), mean, patients: 1 };
-        assert!(Score::try_from(score("dice.foreground", f64::NAN)).is_err());
-        assert!(Score::try_from(score("dice", 0.5)).is_err());
+        let score = |metric: &str, mean| v1::Score { metric: metric.into(), mean, patients: 1, noised: None };
+        assert!(ReportedScore::try_from(score("dice.foreground", f64::NAN)).is_err());
+        assert!(ReportedScore::try_from(score("dice", 0.5)).is_err());
+        let noised = Some(v1::NoisedHistogram { counts: vec![1; 1000], scale: 1.0 });
+        assert!(ReportedScore::try_from(v1::Score { noised, ..score("dice.foreground", 0.5) }).is_err());
     }
 
     proptest! {

@@ -5,6 +5,8 @@
 //!
 //! - [`study_page`]: for the study lead; numbers of all sites, no pictures.
 //! - [`site_page`]: for the hospital; with pictures of its own patients, so it stays there.
+//! - [`statement_page`]: for the privacy officer; what a study promises to patients, how, and what it rests on.
+//! - [`forecast_page`]: for the officer and the study lead; what a promise would cost, before anything is spent.
 //! - [`study_chart`]: the curves alone, as an SVG file.
 //! - [`to_json`]: the same records for programs.
 //! - [`chart`]: line charts, on a page or as a file for a paper.
@@ -12,6 +14,7 @@
 pub mod chart;
 mod comparison;
 mod figures;
+mod forecast;
 mod json;
 mod numbers;
 mod page;
@@ -22,11 +25,20 @@ mod rounds;
 mod samples;
 mod scores;
 mod site;
+mod statement;
 mod study;
+mod terms;
 mod text;
 
+pub use forecast::{
+    BatchCurve, BudgetForecast, ForecastFact, ForecastRow, ScoreForecast, forecast_chart, forecast_page,
+};
 pub use json::to_json;
 pub use records::{Comparison, Picture, Promise, RoundRecord, RoundScore, SiteRecord, SiteScore, StudyRecord};
 pub use scores::study_chart;
 pub use site::site_page;
+pub use statement::{
+    Accounting, AuditBound, BudgetLine, ChargeLine, CurvePoint, Decision, LedgerState, NoisyTraining, Officers,
+    PlainReading, PrivacyStatement, ProtectedUnit, SecondOpinion, Trust, statement_page,
+};
 pub use study::study_page;

@@ -10,6 +10,8 @@ pub(crate) const NONE: &str = "–";
 const SCORE_DECIMALS: usize = 3;
 /// From here on a number is written with an exponent.
 const PLAIN_MAX: f64 = 1e7;
+/// Below it, too.
+const PLAIN_MIN: f64 = 1e-4;
 
 /// A score, or a dash where it is not a number.
 pub(crate) fn score(value: f64) -> String {
@@ -37,6 +39,63 @@ pub(crate) fn decimal(value: f64, decimals: usize) -> String {
 pub(crate) fn plain(value: f64) -> String {
     let decimals = if value.fract() == 0.0 { 0 } else { SCORE_DECIMALS };
     decimal(value, decimals)
+}
+
+/// A number that bounds something from above, with this many decimals: never less than it is.
+pub(crate) fn rounded_up(value: f64, decimals: usize) -> String {
+    rounded(value, decimals, Direction::Up)
+}
+
+/// [`rounded_up`] to four decimals, without the zeros at the end: 8, 1.5, 2.0001.
+pub(crate) fn bound(value: f64) -> String {
+    let text = rounded_up(value, 4);
+    if text.contains('e') { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
+}
+
+/// A number of which at least as much is there, with this many decimals: never more than it is.
+pub(crate) fn rounded_down(value: f64, decimals: usize) -> String {
+    rounded(value, decimals, Direction::Down)
+}
+
+enum Direction {
+    Up,
+    Down,
+}
+
+fn rounded(value: f64, decimals: usize, direction: Direction) -> String {
+    if !value.is_finite() {
+        return NONE.into();
+    }
+    if value.abs() >= PLAIN_MAX {
+        let exponent = value.abs().log10().floor();
+        return format!("{}e{exponent}", rounded(value / 10_f64.powf(exponent), SCORE_DECIMALS, direction));
+    }
+    let nearest: f64 = format!("{value:.decimals$}").parse().unwrap_or(value);
+    let step = 10_f64.powi(-(decimals as i32));
+    decimal(
+        match direction {
+            Direction::Up if nearest < value => nearest + step,
+            Direction::Down if nearest > value => nearest - step,
+            Direction::Up | Direction::Down => nearest,
+        },
+        decimals,
+    )
+}
+
+/// A number with this many significant digits, as short as it goes; a dash where it is not a number.
+pub(crate) fn significant(value: f64, digits: usize) -> String {
+    if !value.is_finite() {
+        return NONE.into();
+    }
+    let exponential = format!("{value:.*e}", digits.saturating_sub(1));
+    let near: f64 = exponential.parse().unwrap_or(value);
+    let plain = (near == 0.0) || (PLAIN_MIN..PLAIN_MAX).contains(&near.abs());
+    if plain { format!("{near}").replace('-', "−") } else { power(near) }
+}
+
+/// A number far from one, as a power of ten: `1e-5`, `2.5e-7`.
+pub(crate) fn power(value: f64) -> String {
+    if value.is_finite() { format!("{value:e}") } else { NONE.into() }
 }
 
 /// How long something took; a dash where it ended before it began.
@@ -92,6 +151,33 @@ mod tests {
     fn enormous_numbers_stay_short() {
         assert!(score(1e300).len() < 12, "{}", score(1e300));
         assert!(plain(-1e300).starts_with('−'));
+    }
+
+    #[test]
+    fn bounds_are_never_shown_better_than_they_are() {
+        assert_eq!(
+            (rounded_up(2.001, 2), rounded_up(1.1, 2), rounded_up(8.0, 2)),
+            ("2.01".into(), "1.10".into(), "8.00".into())
+        );
+        assert_eq!((rounded_down(2.999, 2), rounded_down(1.1, 2)), ("2.99".into(), "1.10".into()));
+        assert_eq!((rounded_up(0.0, 2), rounded_down(0.004, 2)), ("0.00".into(), "0.00".into()));
+        assert_eq!(
+            (bound(8.0), bound(10.0), bound(1.5), bound(2.000_01)),
+            ("8".into(), "10".into(), "1.5".into(), "2.0001".into())
+        );
+        assert_eq!((rounded_up(f64::INFINITY, 2), rounded_down(f64::NAN, 2)), ("–".into(), "–".into()));
+        assert_eq!((rounded_up(4.851_65e8, 2), rounded_down(4.851_65e8, 2)), ("4.852e8".into(), "4.851e8".into()));
+    }
+
+    #[test]
+    fn significant_digits_are_counted_from_the_first() {
+        assert_eq!(significant(1.234_567, 4), "1.235");
+        assert_eq!(significant(0.001_234_5, 3), "0.00123");
+        assert_eq!(significant(1e-5, 4), "1e-5");
+        assert_eq!(significant(250_000.0, 2), "250000");
+        assert_eq!(significant(f64::NAN, 4), "–");
+        assert_eq!(significant(0.0, 4), "0");
+        assert_eq!(significant(-1.5, 4), "−1.5");
     }
 
     #[test]

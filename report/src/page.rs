@@ -1,6 +1,6 @@
 //! What every page has: its style, its head, and the stamp that says what the study promises.
 
-use crate::numbers::NONE;
+use crate::numbers::{NONE, bound, power};
 use crate::records::Promise;
 use crate::text::visible;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -25,8 +25,16 @@ pub(crate) struct Masthead<'a> {
     pub(crate) facts: Vec<(&'static str, String)>,
 }
 
-/// A whole page.
+/// Decimals of an ε on a page.
+pub(crate) const EPSILON_DECIMALS: usize = 2;
+
+/// A whole page of what was recorded.
 pub(crate) fn page(head: &Masthead, body: Markup) -> String {
+    page_from(head, "made from recorded numbers only", body)
+}
+
+/// A whole page that says at its end where its numbers come from.
+pub(crate) fn page_from(head: &Masthead, source: &str, body: Markup) -> String {
     let title = format!("{} · {}", visible(head.title), head.kind);
     html! {
         (DOCTYPE)
@@ -39,7 +47,7 @@ pub(crate) fn page(head: &Masthead, body: Markup) -> String {
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
-            body { main { (masthead(head)) (body) footer { "Wardround · made from recorded numbers only" } } }
+            body { main { (masthead(head)) (body) footer { "Wardround · " (source) } } }
         }
     }
     .into_string()
@@ -71,12 +79,40 @@ pub(crate) fn digest(sha256: &str) -> String {
 }
 
 fn stamp(promise: Promise) -> Markup {
-    let (word, meaning) = match promise {
+    let (kept, word, meaning) = match promise {
         Promise::NoGuarantee => (
-            "no guarantee",
+            false,
+            "no guarantee".to_owned(),
             "No noise was added to what left the sites, so nothing limits what the model or these numbers may reveal \
              about a single patient.",
         ),
+        Promise::Patient { epsilon, delta } => (
+            true,
+            format!("ε = {}, δ = {}", bound(epsilon), power(delta)),
+            "Differential privacy for each patient with all her images, added by her own site: whatever anybody concludes \
+             from the model or these numbers, the odds are at most e^ε times what they would be without her, but for a \
+             probability δ. The site’s own privacy statement names the mechanism and every assumption.",
+        ),
+        Promise::Site { epsilon, delta } => (
+            true,
+            format!("ε = {}, δ = {} per site", bound(epsilon), power(delta)),
+            "Differential privacy for each site as a whole, added to the sum of the updates by whoever computes it: \
+             single updates are not hidden from that party.",
+        ),
     };
-    html! { div.stamp role="note" aria-label="Privacy" { strong { (word) } p { (meaning) } } }
+    let class = if kept { "stamp kept" } else { "stamp" };
+    html! { div class=(class) role="note" aria-label="Privacy" { strong { (word) } p { (meaning) } } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_promise_is_stamped_with_its_epsilon_never_rounded_down() {
+        let page = stamp(Promise::Patient { epsilon: 2.000_01, delta: 1e-5 }).into_string();
+        assert!(page.contains("ε = 2.0001, δ = 1e-5") && !page.contains("no guarantee"), "{page}");
+        let page = stamp(Promise::Site { epsilon: f64::NAN, delta: 1e-5 }).into_string();
+        assert!(page.contains("ε = –"), "{page}");
+    }
 }

@@ -3,11 +3,25 @@
 use serde::{Deserialize, Serialize};
 
 /// What a study promises to its patients, as every output has to say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Promise {
     /// No noise was added: **no guarantee**.
     NoGuarantee,
+    /// Each patient of each site is protected by her own site.
+    Patient {
+        /// ε over the whole study.
+        epsilon: f64,
+        /// δ over the whole study.
+        delta: f64,
+    },
+    /// Each site as a whole is protected by whoever adds up the updates.
+    Site {
+        /// ε over the whole study.
+        epsilon: f64,
+        /// δ over the whole study.
+        delta: f64,
+    },
 }
 
 /// One committed round, as the coordinator recorded it.
@@ -34,10 +48,13 @@ pub struct SiteScore {
     pub site: String,
     /// The metric's full name.
     pub metric: String,
-    /// Mean over patients.
+    /// Mean over patients; not a number where noise leaves none.
     pub mean: f64,
-    /// Patients with a score.
+    /// Patients with a score, as far as noise lets them be counted.
     pub patients: u32,
+    /// Standard deviation that privacy noise gives the mean; `None` for exact scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise_deviation: Option<f64>,
 }
 
 /// The study lead's report.

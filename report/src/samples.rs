@@ -9,7 +9,7 @@ pub(crate) const HOSTILE: &str =
     "\"><script>alert('&')</script></style><!--<img src=x onerror=alert(1)>\u{0}\u{202e}gnp.tneitap";
 
 pub(crate) fn score(site: &str, mean: f64, patients: u32) -> SiteScore {
-    SiteScore { site: site.into(), metric: DICE.into(), mean, patients }
+    SiteScore { site: site.into(), metric: DICE.into(), mean, patients, noise_deviation: None }
 }
 
 pub(crate) fn study() -> StudyRecord {

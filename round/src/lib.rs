@@ -10,7 +10,9 @@ mod messages;
 pub mod participant;
 mod refusal;
 mod round_id;
+mod score;
 
-pub use messages::{Closing, Ending, FromSite, Invitation, Offer, Score, StudyOutcome, ToSite};
+pub use messages::{Closing, Ending, FromSite, Invitation, Offer, StudyOutcome, ToSite};
 pub use refusal::{Refusal, RefusalReason};
 pub use round_id::{Attempt, ModelRef, RoundId, UpdateRef};
+pub use score::{HISTOGRAM_BINS, HistogramError, NoisedHistogram, ReportedScore, Score};

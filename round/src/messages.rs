@@ -1,9 +1,9 @@
 //! What the two sides say to each other on the control stream.
 
-use crate::{ModelRef, Refusal, RoundId};
+use crate::{ModelRef, Refusal, ReportedScore, RoundId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use wardround_plan::{Digest, LedgerHead, MetricName, PlanDigest, RoundNumber, SiteId, StudyId, Timestamp};
+use wardround_plan::{Digest, LedgerHead, PlanDigest, RoundNumber, SiteId, StudyId, Timestamp};
 
 /// From a site to the coordinator.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +40,7 @@ pub enum FromSite {
         /// The round whose model was measured.
         round: RoundNumber,
         /// One score a metric.
-        scores: Vec<Score>,
+        scores: Vec<ReportedScore>,
     },
     /// How far the site's privacy ledger is, to be witnessed: a number and a hash, nothing of what it says.
     Ledger(LedgerHead),
@@ -130,15 +130,4 @@ pub enum StudyOutcome {
     Stopped,
     /// It could not go on.
     Failed(String),
-}
-
-/// One metric on a site's validation patients.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Score {
-    /// Which.
-    pub metric: MetricName,
-    /// Mean over patients; finite.
-    pub mean: f64,
-    /// Patients with a score.
-    pub patients: u32,
 }

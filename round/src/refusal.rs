@@ -35,8 +35,10 @@ pub enum RefusalReason {
     DataUnusable,
     /// Training did not give a usable update.
     TrainingFailed,
-    /// The site's officers have not allowed, or no longer allow, what the plan costs its patients.
+    /// The site's privacy budget does not cover the study, or not another round of it.
     BudgetExceeded,
+    /// The site's ledger is missing, damaged or older than it was.
+    LedgerUnusable,
     /// Something at the site broke; its log says what.
     Internal,
 }

@@ -2,6 +2,7 @@
 //! revoked, misled or out of space. A mock stands in for nothing; the `wardround` binary is the one that is shipped.
 
 mod binary;
+mod budget_figures;
 mod check;
 mod crashes;
 mod disk;

@@ -56,8 +56,9 @@ const WORLDLY: [&str; 10] = [
 /// Rooms that decide and touch nothing. `imaging` reads scans, and `models` runs for long; both without a runtime.
 const WITHOUT_RUNTIME: [&str; 8] = ["plan", "privacy", "strategy", "metrics", "round", "imaging", "models", "report"];
 /// Who may name what only one room should know.
-const KEPT: [(&str, &[&str]); 6] = [
+const KEPT: [(&str, &[&str]); 7] = [
     ("burn", &["models"]),
+    ("opendp", &["privacy"]),
     ("rcgen", &["identity"]),
     ("rustls", &["identity"]),
     ("x509-parser", &["identity"]),
@@ -122,6 +123,25 @@ fn what_one_room_keeps_no_other_names() {
             assert!(!named || keepers.contains(&room.as_str()), "only {keepers:?} may name {dependency}, not {room}");
         }
     }
+}
+
+#[test]
+fn only_one_file_names_opendp() {
+    for member in rooms().into_keys() {
+        for file in sources(&root().join(&member)) {
+            let text = std::fs::read_to_string(&file).expect("a source file");
+            // The crate `privacy` has a module of that name, which it may re-export; this line looks for the library.
+            let names = text.replace("self::opendp::", "").contains(concat!("opendp", "::"));
+            assert!(!names || file.ends_with("privacy/src/opendp.rs"), "{} names OpenDP", file.display());
+        }
+    }
+}
+
+/// All Rust files below a folder.
+fn sources(folder: &std::path::Path) -> Vec<PathBuf> {
+    let entries = folder.read_dir().expect("a folder").map(|entry| entry.expect("readable").path());
+    let files = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
 #[test]

@@ -45,11 +45,14 @@ pub async fn lower(arguments: LowerArguments, output: Output) -> Result<(), Fail
     let data_set = arguments.data_set.unwrap_or(config.data.name);
     let now = ledger.standing(data_set.clone()).await.map_err(failure)?.account.map(|account| account.budget);
     let Some(now) = now else {
-        return Err(Failure::refused(format!("no budget is approved for data set `{data_set}`: there is nothing to lower")));
+        return Err(Failure::refused(format!(
+            "no budget is approved for data set `{data_set}`: there is nothing to lower"
+        )));
     };
     let budget = Budget { epsilon: arguments.epsilon, delta: arguments.delta.unwrap_or(now.delta), ..now };
     if !budget.is_within(&now) {
-        let words = format!("{budget} is not lower than {now}: raise it with `wardround budget approve`, which two sign");
+        let words =
+            format!("{budget} is not lower than {now}: raise it with `wardround budget approve`, which two sign");
         return Err(Failure::refused(words));
     }
     let signing = Signing { proposal: None, keys: vec![arguments.key], out: None };

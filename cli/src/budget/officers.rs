@@ -23,7 +23,9 @@ pub enum OfficersCommand {
         out: PathBuf,
     },
     /// Name the privacy officers of a site, once: from then on only they decide about its budgets
-    #[command(after_help = "Example:\n  wardround budget officers --config site.toml --officer 3f2a... --officer 77c0...")]
+    #[command(
+        after_help = "Example:\n  wardround budget officers --config site.toml --officer 3f2a... --officer 77c0..."
+    )]
     Officers {
         #[command(flatten)]
         config: SiteConfigFile,
@@ -53,7 +55,9 @@ pub enum OfficersCommand {
     )]
     WriteOff(WriteOffArguments),
     /// What is allowed, reserved, spent and left, for each data set and study; the whole chain is verified
-    #[command(after_help = "Examples:\n  wardround budget show --config site.toml\n  wardround budget show --config site.toml --json")]
+    #[command(
+        after_help = "Examples:\n  wardround budget show --config site.toml\n  wardround budget show --config site.toml --json"
+    )]
     Show {
         #[command(flatten)]
         config: SiteConfigFile,

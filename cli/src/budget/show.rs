@@ -75,7 +75,11 @@ fn section(standing: &Standing) -> String {
     }
     if !standing.studies.is_empty() {
         let columns = ("study", "state", "declared", "spent", "rounds", "lost");
-        let _ = writeln!(text, "  {:<24} {:<12} {:>9} {:>9} {:>7} {:>5}", columns.0, columns.1, columns.2, columns.3, columns.4, columns.5);
+        let _ = writeln!(
+            text,
+            "  {:<24} {:<12} {:>9} {:>9} {:>7} {:>5}",
+            columns.0, columns.1, columns.2, columns.3, columns.4, columns.5
+        );
         standing.studies.iter().for_each(|study| text += &study_line(study));
     }
     text

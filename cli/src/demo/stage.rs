@@ -11,6 +11,8 @@ use wardround_plan::{Plan, SiteId};
 const MARK: &str = ".wardround-demo";
 /// Plans that come with the command, for scans it knows and for phantoms.
 const PHANTOMS: &str = include_str!("../../../configs/phantoms.toml");
+const PRIVATE_PHANTOMS: &str = include_str!("../../../configs/phantoms-private.toml");
+const PRIVATE_CARDIAC: &str = include_str!("../../../configs/cardiac-private.toml");
 const CARDIAC: &str = include_str!("../../../configs/cardiac.toml");
 const NUCLEI: &str = include_str!("../../../configs/nuclei.toml");
 
@@ -42,24 +44,15 @@ impl Stage {
     /// Makes the folders, and phantoms if there are no scans.
     pub fn set(arguments: &DemoArguments) -> Result<Self, Failure> {
         let out = clear(&arguments.out)?;
+        let plan_file = out.join("plan.toml");
+        write(&plan_file, &plan_text(arguments)?)?;
+        let plan = read_plan(&plan_file)?;
         let data = match &arguments.data {
             Some(data) => data.canonicalize().map_err(|error| unreadable(data, &error))?,
-            None => {
-                let phantoms = out.join("phantoms");
-                synth(&phantoms, &SynthPlan { sites: arguments.sites, seed: arguments.seed, ..SynthPlan::default() })
-                    .map_err(Failure::failed)?;
-                phantoms
-            }
+            None => phantoms(&out, &plan, arguments)?,
         };
         let sites = find_sites(&data, &out)?;
         let images_are_patients = !all_know_patients(&sites)?;
-        let text = match &arguments.plan {
-            Some(file) => std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?,
-            None => fitting_plan(&data, arguments.data.is_some()).to_owned(),
-        };
-        let plan_file = out.join("plan.toml");
-        write(&plan_file, &with_seed(&text, arguments.seed))?;
-        let plan = read_plan(&plan_file)?;
         Ok(Self { out, sites, plan, plan_file, images_are_patients })
     }
 
@@ -119,22 +112,47 @@ fn all_know_patients(sites: &[SiteStage]) -> Result<bool, Failure> {
     Ok(true)
 }
 
+/// Phantoms of hospitals as large as the plan needs: noise hides one patient among hundreds, not among five.
+fn phantoms(out: &Path, plan: &Plan, arguments: &DemoArguments) -> Result<PathBuf, Failure> {
+    let folder = out.join("phantoms");
+    let hospitals = if plan.privacy.site().is_some() { SynthPlan::large() } else { SynthPlan::default() };
+    let hospitals = SynthPlan { sites: arguments.sites, seed: arguments.seed, ..hospitals };
+    synth(&folder, &hospitals).map_err(Failure::failed)?;
+    Ok(folder)
+}
+
+/// The plan as asked for: a file, or the one that fits the scans, with the seed and the budget of the command line.
+fn plan_text(arguments: &DemoArguments) -> Result<String, Failure> {
+    let text = match &arguments.plan {
+        Some(file) => std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?,
+        None => fitting_plan(arguments)?.to_owned(),
+    };
+    let text = with_line(&text, "[study]", "seed", &arguments.seed.to_string());
+    let Some(epsilon) = arguments.epsilon else { return Ok(text) };
+    Ok(with_line(&text, "[privacy]", "epsilon", &format!("{:?}", epsilon.get())))
+}
+
 /// The plan that was tuned for these scans, by the name of their folder.
-fn fitting_plan(data: &Path, real: bool) -> &'static str {
-    let name = data.file_name().unwrap_or_default().to_string_lossy();
-    match (real, name.as_ref()) {
-        (false, _) => PHANTOMS,
-        (true, "nuclei") => NUCLEI,
-        (true, _) => CARDIAC,
+fn fitting_plan(arguments: &DemoArguments) -> Result<&'static str, Failure> {
+    let name = arguments.data.as_ref().map(|data| data.file_name().unwrap_or_default().to_string_lossy());
+    match (name.as_deref(), arguments.epsilon.is_some()) {
+        (None, _) if arguments.without_privacy => Ok(PHANTOMS),
+        (None, _) => Ok(PRIVATE_PHANTOMS),
+        (Some("nuclei"), true) => {
+            Err(Failure::input("no private plan comes along for these scans; give one with --plan"))
+        }
+        (Some("nuclei"), false) => Ok(NUCLEI),
+        (Some(_), true) => Ok(PRIVATE_CARDIAC),
+        (Some(_), false) => Ok(CARDIAC),
     }
 }
 
-/// The plan with this seed of the initial model: replaces the line `seed = ...`, or adds one to `[study]`.
-fn with_seed(text: &str, seed: u64) -> String {
-    let mut lines: Vec<String> =
-        text.lines().filter(|line| !line.trim_start().starts_with("seed =")).map(String::from).collect();
-    if let Some(study) = lines.iter().position(|line| line.trim() == "[study]") {
-        lines.insert(study + 1, format!("seed = {seed}"));
+/// The plan with this value: replaces the line of the key, or adds one to its section.
+fn with_line(text: &str, section: &str, key: &str, value: &str) -> String {
+    let is_key = |line: &str| line.split('=').next().is_some_and(|name| name.trim() == key);
+    let mut lines: Vec<String> = text.lines().filter(|line| !is_key(line)).map(String::from).collect();
+    if let Some(head) = lines.iter().position(|line| line.trim() == section) {
+        lines.insert(head + 1, format!("{key} = {value}"));
     }
     lines.join("\n") + "\n"
 }
@@ -149,10 +167,12 @@ mod tests {
 
     #[test]
     fn plans_that_come_along_are_good_and_take_a_seed() {
-        for text in [PHANTOMS, CARDIAC, NUCLEI] {
-            let plan = Plan::from_toml(&with_seed(text, 7)).expect("good");
+        for text in [PHANTOMS, PRIVATE_PHANTOMS, CARDIAC, PRIVATE_CARDIAC, NUCLEI] {
+            let plan = Plan::from_toml(&with_line(text, "[study]", "seed", "7")).expect("good");
             assert_eq!(plan.study.seed, 7);
         }
+        let plan = Plan::from_toml(&with_line(PRIVATE_PHANTOMS, "[privacy]", "epsilon", "1.0")).expect("good");
+        assert_eq!(plan.privacy.epsilon, Some(1.0));
     }
 
     #[test]

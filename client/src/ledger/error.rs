@@ -76,11 +76,13 @@ pub enum SiteLedgerError {
 impl SiteLedgerError {
     /// For the coordinator: the rules' own words, and no file name.
     pub fn refusal(&self) -> Refusal {
+        let unusable = RefusalReason::LedgerUnusable;
         match self {
+            Self::Refused(refused @ Refused::RolledBack { .. }) => Refusal::new(unusable, refused.to_string()),
             Self::Refused(refused) => Refusal::new(RefusalReason::BudgetExceeded, refused.to_string()),
-            Self::Broken(broken) => Refusal::new(RefusalReason::BudgetExceeded, broken.to_string()),
+            Self::Broken(broken) => Refusal::new(unusable, broken.to_string()),
             _ => Refusal::new(
-                RefusalReason::BudgetExceeded,
+                unusable,
                 "this site's privacy ledger cannot be used, so nothing is trained; the site's log says why",
             ),
         }

@@ -19,10 +19,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use turn::LedgerFile;
-use wardround_plan::{DataSetName, LedgerHead, PlanDigest, StudyId, Timestamp};
+use wardround_plan::{DataSetName, Digest, LedgerHead, PlanDigest, StudyId, Timestamp};
 use wardround_privacy::{
-    Accountant, Charge, Decision, Ledger, LedgerError, LedgerId, Link, OfficerKey, OfficerSignature, Proposal, Purpose,
-    Receipt, Reservation, ReservationId, Standing,
+    Accountant, Charge, Decision, Ledger, LedgerError, LedgerId, Link, OfficerKey, OfficerSignature, Paid, Proposal,
+    Purpose, Receipt, Released, Reservation, ReservationId, Standing,
 };
 
 /// A site's ledger. Clones share it.
@@ -114,6 +114,27 @@ impl SiteLedger {
         charges: Vec<Charge>,
     ) -> Result<Receipt, SiteLedgerError> {
         self.turn(move |ledger| Ok(ledger.debit(now, reservation, purpose, &charges)?)).await
+    }
+
+    /// Puts on record what a debit paid for, and lets it go; see [`Ledger::record`].
+    ///
+    /// # Errors
+    /// See [`Ledger::record`]. Then it stays here.
+    pub async fn record<T: Send + 'static>(
+        &self,
+        now: Timestamp,
+        paid: Paid<T>,
+        content: Digest,
+    ) -> Result<Released<T>, SiteLedgerError> {
+        self.turn(move |ledger| Ok(ledger.record(now, paid, content)?)).await
+    }
+
+    /// Lets go again what is on record.
+    ///
+    /// # Errors
+    /// Content that is not.
+    pub async fn released<T: Send + 'static>(&self, value: T, content: Digest) -> Result<Released<T>, SiteLedgerError> {
+        self.turn(move |ledger| Ok(ledger.released(value, content)?)).await
     }
 
     /// A study is over.

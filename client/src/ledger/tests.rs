@@ -3,7 +3,7 @@
 use super::*;
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 use std::path::PathBuf;
-use wardround_plan::{Digest, RoundNumber};
+use wardround_plan::RoundNumber;
 use wardround_privacy::{
     Adjacency, Budget, Composition, Delta, Epsilon, Mechanism, NoiseMultiplier, OfficerSecret, Refused,
 };

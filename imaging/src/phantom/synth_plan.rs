@@ -55,6 +55,17 @@ impl Default for SynthPlan {
 }
 
 impl SynthPlan {
+    /// Four hospitals with hundreds of patients each, so that noise can hide any one of them.
+    pub fn large() -> Self {
+        Self {
+            train_patients: 350..=450,
+            validation_patients: 20..=30,
+            slices_per_patient: 2,
+            size_px: 64,
+            ..Self::default()
+        }
+    }
+
     /// Whether every number is within its limits.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let patients = |range: &RangeInclusive<u32>| {

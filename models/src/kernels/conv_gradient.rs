@@ -4,6 +4,7 @@ use super::conv::{Registers, TAPS};
 use super::padded::Padded;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Taps of one kernel row, which share what they read.
 const ROW: usize = 3;
@@ -14,40 +15,34 @@ const INPUTS: usize = 8;
 /// Positions taken at once, so that a block of the gradient stays in the first-level cache while all inputs pass by.
 const CHUNK: usize = 512;
 
-/// Gradient of weights `[outputs, channels, 3, 3]` summed over the images.
-pub(super) fn weight_gradient(input: &Padded, gradient: &Padded) -> Vec<f32> {
+/// Gradient of weights `[outputs, channels, 3, 3]` for each group of images, summed over the images of the group:
+/// `[groups, outputs, channels, 3, 3]`.
+pub(super) fn weight_gradient(input: &Padded, gradient: &Padded, groups: &[Range<usize>]) -> Vec<f32> {
     // A block of output channels and three columns of sums fill about three quarters of the registers.
     if gradient.channels.is_multiple_of(8) && Arch::new().dispatch(Registers) >= 32 {
-        in_blocks::<8>(input, gradient)
+        in_blocks::<8>(input, gradient, groups)
     } else {
-        in_blocks::<4>(input, gradient)
+        in_blocks::<4>(input, gradient, groups)
     }
 }
 
-fn in_blocks<const BLOCK: usize>(input: &Padded, gradient: &Padded) -> Vec<f32> {
+fn in_blocks<const BLOCK: usize>(input: &Padded, gradient: &Padded, groups: &[Range<usize>]) -> Vec<f32> {
     let (outputs, channels) = (gradient.channels, input.channels);
-    let arch = Arch::new();
-    let tasks: Vec<(usize, usize)> = (0..outputs)
+    let mut weights = vec![0.0; groups.len() * outputs * channels * TAPS];
+    let mut tasks: Vec<Products<'_, BLOCK>> = (0..outputs)
         .step_by(BLOCK)
         .flat_map(|output| (0..channels).step_by(INPUTS).map(move |channel| (output, channel)))
+        .map(|(output, channel)| Products { input, gradient, groups, output, channel, places: Vec::new() })
         .collect();
-    let products = |(output, channel): &(usize, usize)| {
-        let inputs = INPUTS.min(channels - channel);
-        arch.dispatch(Products::<BLOCK> { input, gradient, output: *output, channel: *channel, inputs })
-    };
-    let parts: Vec<Vec<f32>> = tasks.par_iter().map(products).collect();
-    let mut weights = vec![0.0; outputs * channels * TAPS];
-    for ((output, channel), part) in tasks.iter().zip(&parts) {
-        let outputs = BLOCK.min(outputs - output);
-        for (index, value) in part.iter().enumerate() {
-            // A part lies as [channel, row, output, column].
-            let (column, rest) = (index % ROW, index / ROW);
-            let (within, row, input) = (rest % BLOCK, rest / BLOCK % ROW, rest / BLOCK / ROW);
-            if within < outputs {
-                weights[((output + within) * channels + channel + input) * TAPS + row * ROW + column] = *value;
-            }
+    let chunks = channels.div_ceil(INPUTS);
+    for (index, row) in weights.chunks_exact_mut(channels * TAPS).enumerate() {
+        let block = index % outputs / BLOCK;
+        for (chunk, place) in row.chunks_mut(INPUTS * TAPS).enumerate() {
+            tasks[block * chunks + chunk].places.push(place);
         }
     }
+    let arch = Arch::new();
+    tasks.into_par_iter().for_each(|task| arch.dispatch(task));
     weights
 }
 
@@ -55,45 +50,62 @@ fn in_blocks<const BLOCK: usize>(input: &Padded, gradient: &Padded) -> Vec<f32> 
 struct Products<'a, const BLOCK: usize> {
     input: &'a Padded,
     gradient: &'a Padded,
+    groups: &'a [Range<usize>],
     output: usize,
     channel: usize,
-    inputs: usize,
+    /// Where the results go: for each group and output channel `[input channels, 3, 3]`.
+    places: Vec<&'a mut [f32]>,
 }
 
 impl<const BLOCK: usize> WithSimd for Products<'_, BLOCK> {
-    type Output = Vec<f32>;
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
-        let row_px = self.input.row_px();
-        let run = self.input.positions().next_multiple_of(S::F32_LANES);
-        let mut sums = vec![[[simd.splat_f32s(0.0); ROW]; BLOCK]; self.inputs * ROW];
-        for image in 0..self.input.images {
-            for start in (0..run).step_by(CHUNK) {
-                let len = CHUNK.min(run - start);
-                let gradients = self.gradients(simd, image, start, len);
-                for (index, sums) in sums.iter_mut().enumerate() {
-                    let plane = self.input.neighbourhoods(image, self.channel + index / ROW);
-                    let from = start + index % ROW * row_px;
-                    let columns = [
-                        S::as_simd_f32s(&plane[from..from + len]).0,
-                        S::as_simd_f32s(&plane[from + 1..from + 1 + len]).0,
-                        S::as_simd_f32s(&plane[from + 2..from + 2 + len]).0,
-                    ];
-                    *sums = products(simd, *sums, &gradients, columns);
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let outputs = BLOCK.min(self.gradient.channels - self.output);
+        let inputs = INPUTS.min(self.input.channels - self.channel);
+        let zeros = [[simd.splat_f32s(0.0); ROW]; BLOCK];
+        let mut sums = vec![zeros; inputs * ROW];
+        let mut places = std::mem::take(&mut self.places);
+        for (group, places) in self.groups.iter().zip(places.chunks_exact_mut(outputs)) {
+            sums.fill(zeros);
+            for image in group.clone() {
+                self.add_image(simd, image, &mut sums);
+            }
+            // Loops and no closures: only what is inlined here is compiled for the processor's vectors.
+            for (within, place) in places.iter_mut().enumerate() {
+                for (place, sums) in place.chunks_exact_mut(ROW).zip(&sums) {
+                    for (place, sum) in place.iter_mut().zip(&sums[within]) {
+                        *place = simd.reduce_sum_f32s(*sum);
+                    }
                 }
             }
         }
-        let mut totals = vec![0.0; sums.len() * BLOCK * ROW];
-        // A loop and no closure: only what is inlined here is compiled for the processor's vectors.
-        for (total, sum) in totals.iter_mut().zip(sums.iter().flatten().flatten()) {
-            *total = simd.reduce_sum_f32s(*sum);
-        }
-        totals
     }
 }
 
 impl<'a, const BLOCK: usize> Products<'a, BLOCK> {
+    /// Adds the products of one image, by input channel and kernel row.
+    #[inline(always)]
+    fn add_image<S: Simd>(&self, simd: S, image: usize, sums: &mut [[[S::f32s; ROW]; BLOCK]]) {
+        let row_px = self.input.row_px();
+        let run = self.input.positions().next_multiple_of(S::F32_LANES);
+        for start in (0..run).step_by(CHUNK) {
+            let len = CHUNK.min(run - start);
+            let gradients = self.gradients(simd, image, start, len);
+            for (index, sums) in sums.iter_mut().enumerate() {
+                let plane = self.input.neighbourhoods(image, self.channel + index / ROW);
+                let from = start + index % ROW * row_px;
+                let columns = [
+                    S::as_simd_f32s(&plane[from..from + len]).0,
+                    S::as_simd_f32s(&plane[from + 1..from + 1 + len]).0,
+                    S::as_simd_f32s(&plane[from + 2..from + 2 + len]).0,
+                ];
+                *sums = products(simd, *sums, &gradients, columns);
+            }
+        }
+    }
+
     /// The planes of the block; where the last block is not full, the first again, whose sums are then left out.
     #[inline(always)]
     fn gradients<S: Simd>(&self, _: S, image: usize, start: usize, len: usize) -> [&'a [S::f32s]; BLOCK] {

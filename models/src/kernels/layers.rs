@@ -6,24 +6,55 @@ use super::group_norm::{self, Extents, Moments};
 use super::operation::{Kernel, Operand, apply};
 use super::padded::Padded;
 use super::pool;
+use crate::private::Slot;
 use burn::tensor::Tensor;
 
 /// 3 x 3 convolution of `[images, channels, height, width]` with weights `[outputs, channels, 3, 3]`, borders of zeros.
 pub(crate) fn conv3x3(input: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
-    apply(Conv, [input, weight])
+    apply(Conv { each: None }, [input, weight])
+}
+
+/// The same; the backward pass gives the weight's gradient to `each`, for every patient by herself, and not to autodiff.
+pub(crate) fn conv3x3_each(input: Tensor<4>, weight: Tensor<4>, each: Slot) -> Tensor<4> {
+    apply(Conv { each: Some(each) }, [input, marker(weight)])
+}
+
+/// Groups of a normalisation, and what is added to the variance.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Normalisation {
+    pub(crate) groups: usize,
+    pub(crate) variance_floor: f32,
+}
+
+/// Scale and shift of each channel.
+pub(crate) struct Affine {
+    pub(crate) scale: Tensor<1>,
+    pub(crate) shift: Tensor<1>,
 }
 
 /// ReLU of the normalised input, scaled and shifted by channel.
-pub(crate) fn group_norm_relu(
-    input: Tensor<4>,
-    scale: Tensor<1>,
-    shift: Tensor<1>,
-    groups: usize,
-    variance_floor: f32,
-) -> Tensor<4> {
+pub(crate) fn group_norm_relu(input: Tensor<4>, affine: Affine, normalisation: Normalisation) -> Tensor<4> {
     let [_, channels, ..] = input.dims();
     let row = |parameter: Tensor<1>| parameter.reshape([1, channels, 1, 1]);
-    apply(NormRelu { groups, variance_floor }, [input, row(scale), row(shift)])
+    apply(NormRelu { normalisation, each: None }, [input, row(affine.scale), row(affine.shift)])
+}
+
+/// The same; the backward pass gives the gradients of scale and shift to `each`, for every patient by herself, and not to
+/// autodiff.
+pub(crate) fn group_norm_relu_each(
+    input: Tensor<4>,
+    affine: Affine,
+    normalisation: Normalisation,
+    each: [Slot; 2],
+) -> Tensor<4> {
+    let [_, channels, ..] = input.dims();
+    let row = |parameter: Tensor<1>| marker(parameter.reshape([1, channels, 1, 1]));
+    apply(NormRelu { normalisation, each: Some(each) }, [input, row(affine.scale), row(affine.shift)])
+}
+
+/// A leaf of its own with the same values: it makes autodiff visit the layer, even the first, whose input needs no gradient.
+fn marker(parameter: Tensor<4>) -> Tensor<4> {
+    parameter.inner().autodiff().require_grad()
 }
 
 /// The largest of each 2 x 2 pixels.
@@ -31,20 +62,22 @@ pub(crate) fn halve(input: Tensor<4>) -> Tensor<4> {
     apply(Halve, [input])
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Conv;
+#[derive(Debug, Clone)]
+struct Conv {
+    each: Option<Slot>,
+}
 
 impl Kernel<2> for Conv {
     type Kept = (Padded, Operand);
 
-    fn forward(self, [input, weight]: [&Operand; 2]) -> (Operand, Self::Kept) {
+    fn forward(&self, [input, weight]: [&Operand; 2]) -> (Operand, Self::Kept) {
         let [images, _, height, width] = input.dims;
         let padded = Padded::of(input.values(), input.dims);
         let output = convolve(&padded, weight.values(), weight.dims[0]);
         (Operand::new(output, [images, weight.dims[0], height, width]), (padded, weight.clone()))
     }
 
-    fn backward(self, (input, weight): &Self::Kept, gradient: &Operand, wanted: [bool; 2]) -> [Option<Operand>; 2] {
+    fn backward(&self, (input, weight): &Self::Kept, gradient: &Operand, wanted: [bool; 2]) -> [Option<Operand>; 2] {
         let [outputs, inputs, ..] = weight.dims;
         let [images, _, height, width] = gradient.dims;
         let gradient = Padded::of(gradient.values(), gradient.dims);
@@ -52,15 +85,21 @@ impl Kernel<2> for Conv {
             let values = convolve(&gradient, &transposed(weight.values(), outputs, inputs), inputs);
             Operand::new(values, [images, inputs, height, width])
         });
-        let to_weight = wanted[1].then(|| Operand::new(weight_gradient(input, &gradient), weight.dims));
+        if let Some(each) = &self.each {
+            each.add(weight_gradient(input, &gradient, each.patients()));
+            return [to_input, None];
+        }
+        let all = 0..images;
+        let over_images = || weight_gradient(input, &gradient, std::slice::from_ref(&all));
+        let to_weight = wanted[1].then(|| Operand::new(over_images(), weight.dims));
         [to_input, to_weight]
     }
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct NormRelu {
-    groups: usize,
-    variance_floor: f32,
+    normalisation: Normalisation,
+    each: Option<[Slot; 2]>,
 }
 
 #[derive(Debug, Clone)]
@@ -72,26 +111,31 @@ struct NormKept {
 }
 
 impl NormRelu {
-    fn extents(self, [_, channels, height, width]: [usize; 4]) -> Extents {
-        Extents { channels, groups: self.groups, plane: height * width }
+    fn extents(&self, [_, channels, height, width]: [usize; 4]) -> Extents {
+        Extents { channels, groups: self.normalisation.groups, plane: height * width }
     }
 }
 
 impl Kernel<3> for NormRelu {
     type Kept = NormKept;
 
-    fn forward(self, [input, scale, shift]: [&Operand; 3]) -> (Operand, NormKept) {
+    fn forward(&self, [input, scale, shift]: [&Operand; 3]) -> (Operand, NormKept) {
         let extents = self.extents(input.dims);
-        let (output, moments) =
-            group_norm::normalise(input.values(), scale.values(), shift.values(), extents, self.variance_floor);
+        let floor = self.normalisation.variance_floor;
+        let (output, moments) = group_norm::normalise(input.values(), scale.values(), shift.values(), extents, floor);
         let kept = NormKept { input: input.clone(), scale: scale.clone(), shift: shift.clone(), moments };
         (Operand::new(output, input.dims), kept)
     }
 
-    fn backward(self, kept: &NormKept, gradient: &Operand, wanted: [bool; 3]) -> [Option<Operand>; 3] {
+    fn backward(&self, kept: &NormKept, gradient: &Operand, wanted: [bool; 3]) -> [Option<Operand>; 3] {
         let (scale, shift) = (kept.scale.values(), kept.shift.values());
         let extents = self.extents(kept.input.dims);
         let found = group_norm::gradients(kept.input.values(), gradient.values(), &kept.moments, scale, shift, extents);
+        if let Some([each_scale, each_shift]) = &self.each {
+            each_scale.add_rows(&found.scale);
+            each_shift.add_rows(&found.shift);
+            return [wanted[0].then(|| Operand::new(found.input, kept.input.dims)), None, None];
+        }
         let over_images = |each: &[f32]| {
             let mut sum = vec![0.0; extents.channels];
             for image in each.chunks_exact(extents.channels) {
@@ -112,13 +156,13 @@ struct Halve;
 impl Kernel<1> for Halve {
     type Kept = (Vec<u8>, [usize; 4]);
 
-    fn forward(self, [input]: [&Operand; 1]) -> (Operand, Self::Kept) {
+    fn forward(&self, [input]: [&Operand; 1]) -> (Operand, Self::Kept) {
         let [images, channels, height, width] = input.dims;
         let (output, which) = pool::halve(input.values(), height, width);
         (Operand::new(output, [images, channels, height / 2, width / 2]), (which, input.dims))
     }
 
-    fn backward(self, (which, dims): &Self::Kept, gradient: &Operand, [wanted]: [bool; 1]) -> [Option<Operand>; 1] {
+    fn backward(&self, (which, dims): &Self::Kept, gradient: &Operand, [wanted]: [bool; 1]) -> [Option<Operand>; 1] {
         [wanted.then(|| Operand::new(pool::gradient(gradient.values(), which, dims[3]), *dims))]
     }
 }
@@ -132,6 +176,12 @@ mod tests {
     /// Images, channels, outputs, height, width: whole vectors and not, one tile and many, blocks full and not.
     const SHAPES: [[usize; 5]; 6] =
         [[2, 4, 8, 16, 16], [1, 1, 4, 6, 10], [3, 3, 2, 5, 7], [2, 12, 4, 1, 1], [1, 9, 16, 40, 33], [2, 8, 6, 2, 64]];
+
+    const NORMALISATION: Normalisation = Normalisation { groups: 4, variance_floor: 1e-5 };
+
+    fn affine(scale: &Tensor<1>, shift: &Tensor<1>) -> Affine {
+        Affine { scale: scale.clone(), shift: shift.clone() }
+    }
 
     /// Values between -1 and 1 that no rule connects.
     fn tensor<const D: usize>(salt: u64, dims: [usize; D]) -> Tensor<D> {
@@ -185,10 +235,10 @@ mod tests {
             }
             let input = tensor(3, [images, 8, height, width]);
             let (scale, shift) = (tensor(4, [8]), tensor(5, [8]));
-            let norm = burn::nn::GroupNormConfig::new(4, 8).with_affine(false).init(&input.device());
+            let norm = burn::nn::GroupNormConfig::new(4, 8).with_affine(false).with_epsilon(1e-5).init(&input.device());
             let row = |parameter: &Tensor<1>| parameter.clone().reshape([1, 8, 1, 1]);
             let burns = burn::tensor::activation::relu(norm.forward(input.clone()) * row(&scale) + row(&shift));
-            let ours = group_norm_relu(input.clone(), scale.clone(), shift.clone(), 4, norm.epsilon as f32);
+            let ours = group_norm_relu(input.clone(), affine(&scale, &shift), NORMALISATION);
             close("output", ours.clone(), burns.clone());
             let (ours, burns) = (backward(ours), backward(burns));
             close("input", grad(&input, &ours), grad(&input, &burns));
@@ -228,7 +278,7 @@ mod tests {
         let step = || {
             let (input, weight) = (tensor(1, [5, 12, 32, 32]), tensor(2, [12, 12, 3, 3]));
             let features = conv3x3(input.clone(), weight.clone());
-            let features = group_norm_relu(features, tensor(3, [12]), tensor(4, [12]), 4, 1e-5);
+            let features = group_norm_relu(features, affine(&tensor(3, [12]), &tensor(4, [12])), NORMALISATION);
             let gradients = backward(halve(features));
             (grad(&input, &gradients).into_data(), grad(&weight, &gradients).into_data())
         };

@@ -15,5 +15,5 @@ mod operation;
 mod padded;
 mod pool;
 
-pub(crate) use layers::{conv3x3, group_norm_relu, halve};
+pub(crate) use layers::{Affine, Normalisation, conv3x3, conv3x3_each, group_norm_relu, group_norm_relu_each, halve};
 pub(crate) use operation::run_on;

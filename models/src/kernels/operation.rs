@@ -25,14 +25,14 @@ pub(crate) fn run_on(device: &Device) -> bool {
 }
 
 /// A kernel with its gradient; values lie row-major, shapes are those of the operands.
-pub(super) trait Kernel<const N: usize>: Copy + Send + std::fmt::Debug + 'static {
+pub(super) trait Kernel<const N: usize>: Clone + Send + std::fmt::Debug + 'static {
     /// What the backward pass needs.
     type Kept: Clone + Send + Sync + std::fmt::Debug + 'static;
 
-    fn forward(self, operands: [&Operand; N]) -> (Operand, Self::Kept);
+    fn forward(&self, operands: [&Operand; N]) -> (Operand, Self::Kept);
 
     /// The gradient of each operand that is wanted.
-    fn backward(self, kept: &Self::Kept, gradient: &Operand, wanted: [bool; N]) -> [Option<Operand>; N];
+    fn backward(&self, kept: &Self::Kept, gradient: &Operand, wanted: [bool; N]) -> [Option<Operand>; N];
 }
 
 /// Values with their shape.

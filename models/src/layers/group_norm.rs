@@ -1,7 +1,8 @@
 //! Group normalisation (Wu and He 2018): statistics of one image alone, so that no image sees another.
 
-use super::Features;
-use crate::kernels;
+use super::{Features, constant};
+use crate::kernels::{self, Affine, Normalisation};
+use crate::private::{Recorder, record_bias, record_scale};
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation};
 
@@ -29,26 +30,55 @@ impl GroupNorm {
 
     /// Normalised, scaled, shifted, and negative values made zero.
     pub(crate) fn rectified(&self, input: Features) -> Features {
-        let input = input.into_tensor();
-        let output = if kernels::run_on(&input.device()) {
-            let (scale, shift) = (self.scale.val(), self.shift.val());
-            kernels::group_norm_relu(input, scale, shift, self.groups, VARIANCE_FLOOR as f32)
-        } else {
-            activation::relu(self.normalised(input))
-        };
-        Features::new(output)
+        let on_kernels = input.on_kernels();
+        match (input.recorder().cloned(), on_kernels) {
+            (None, true) => input.map(|input| kernels::group_norm_relu(input, self.affine(), self.kernel())),
+            (None, false) => input.map(|input| activation::relu(self.normalised(input))),
+            (Some(recorder), true) => input.map(|input| {
+                let each = [recorder.slot(&self.scale), recorder.slot(&self.shift)];
+                kernels::group_norm_relu_each(input, self.affine(), self.kernel(), each)
+            }),
+            (Some(recorder), false) => input.map(|input| activation::relu(self.recorded(input, &recorder))),
+        }
+    }
+
+    fn affine(&self) -> Affine {
+        Affine { scale: self.scale.val(), shift: self.shift.val() }
+    }
+
+    fn kernel(&self) -> Normalisation {
+        Normalisation { groups: self.groups, variance_floor: VARIANCE_FLOOR as f32 }
     }
 
     fn normalised(&self, input: Tensor<4>) -> Tensor<4> {
+        let Affine { scale, shift } = self.affine();
+        self.normal(input) * each_channel(scale) + each_channel(shift)
+    }
+
+    fn recorded(&self, input: Tensor<4>, recorder: &Recorder) -> Tensor<4> {
+        let (scale, shift) = (recorder.slot(&self.scale), recorder.slot(&self.shift));
+        let normal = self.normal(input);
+        let kept = normal.clone().inner();
+        recorder.tapped(normal * each_channel(constant(&self.scale)), self.shift.val(), move |gradient| {
+            record_bias(&shift, gradient.clone());
+            record_scale(&scale, gradient, kept);
+        })
+    }
+
+    /// Mean zero and variance one in each group of each image.
+    fn normal(&self, input: Tensor<4>) -> Tensor<4> {
         let [images, channels, height, width] = input.dims();
         let grouped = input.reshape([images, self.groups, channels / self.groups * height * width]);
         let centred = grouped.clone() - grouped.mean_dim(2);
         let variance = centred.clone().square().mean_dim(2);
         let normal = centred / variance.add_scalar(VARIANCE_FLOOR).sqrt();
-        let each_channel = |parameter: &Param<Tensor<1>>| parameter.val().reshape([1, channels, 1, 1]);
-        let normal = normal.reshape([images, channels, height, width]);
-        normal * each_channel(&self.scale) + each_channel(&self.shift)
+        normal.reshape([images, channels, height, width])
     }
+}
+
+fn each_channel(parameter: Tensor<1>) -> Tensor<4> {
+    let channels = parameter.dims()[0];
+    parameter.reshape([1, channels, 1, 1])
 }
 
 #[cfg(test)]

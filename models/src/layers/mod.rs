@@ -6,9 +6,20 @@
 mod conv;
 mod features;
 mod group_norm;
+mod linear;
 mod up_conv;
 
 pub(crate) use conv::Conv2d;
 pub(crate) use features::Features;
 pub(crate) use group_norm::GroupNorm;
+#[cfg(test)]
+pub(crate) use linear::Linear;
 pub(crate) use up_conv::UpConv2d;
+
+use burn::module::Param;
+use burn::tensor::Tensor;
+
+/// The values of a parameter as a constant of a private pass, in which autodiff gives it no gradient.
+fn constant<const D: usize>(parameter: &Param<Tensor<D>>) -> Tensor<D> {
+    parameter.val().inner().autodiff()
+}

@@ -1,6 +1,7 @@
 //! Transposed convolution that doubles the resolution.
 
-use super::Features;
+use super::{Features, constant};
+use crate::private::{Patches, Recorder, record_bias, record_product};
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
@@ -21,19 +22,46 @@ impl UpConv2d {
         Self { weight, bias: Param::from_tensor(Tensor::zeros([outputs], device)) }
     }
 
-    /// One matrix product a pixel, whose results are then put side by side: stride and kernel are equal, so no two
-    /// inputs share an output.
     pub(crate) fn forward(&self, input: Features) -> Features {
-        let input = input.into_tensor();
-        let [images, inputs, height, width] = input.dims();
-        let weight = self.weight.val();
-        let outputs = weight.dims()[1];
-        let weight = weight.reshape([1, inputs, outputs * KERNEL_PX * KERNEL_PX]).swap_dims(1, 2);
-        let each = weight.matmul(input.reshape([images, inputs, height * width]));
-        let each = each.reshape([images, outputs, KERNEL_PX, KERNEL_PX, height, width]).permute([0, 1, 4, 2, 5, 3]);
-        let output = each.reshape([images, outputs, height * KERNEL_PX, width * KERNEL_PX]);
-        Features::new(output + self.bias.val().reshape([1, outputs, 1, 1]))
+        match input.recorder().cloned() {
+            None => {
+                let bias = self.bias.val().reshape([1, self.bias.dims()[0], 1, 1]);
+                input.map(|input| enlarged(input, self.weight.val()) + bias)
+            }
+            Some(recorder) => input.map(|input| self.recorded(input, &recorder)),
+        }
     }
+
+    fn recorded(&self, input: Tensor<4>, recorder: &Recorder) -> Tensor<4> {
+        let (weight, bias) = (recorder.slot(&self.weight), recorder.slot(&self.bias));
+        let kept = input.clone().inner();
+        let output = enlarged(input, constant(&self.weight));
+        recorder.tapped(output, self.bias.val(), move |gradient| {
+            record_bias(&bias, gradient.clone());
+            let [images, inputs, height, width] = kept.dims();
+            let each = [images, gradient.dims()[1] * KERNEL_PX * KERNEL_PX, height, width];
+            let patches = Patches::pixels(apart(gradient).reshape(each));
+            record_product(&weight, kept.reshape([images, inputs, height * width]), &patches);
+        })
+    }
+}
+
+/// One matrix product a pixel, whose results are then put side by side: stride and kernel are equal, so no two inputs share
+/// an output.
+fn enlarged(input: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
+    let [images, inputs, height, width] = input.dims();
+    let outputs = weight.dims()[1];
+    let weight = weight.reshape([1, inputs, outputs * KERNEL_PX * KERNEL_PX]).swap_dims(1, 2);
+    let each = weight.matmul(input.reshape([images, inputs, height * width]));
+    let each = each.reshape([images, outputs, KERNEL_PX, KERNEL_PX, height, width]).permute([0, 1, 4, 2, 5, 3]);
+    each.reshape([images, outputs, height * KERNEL_PX, width * KERNEL_PX])
+}
+
+/// The reverse of putting side by side: `[images, outputs, row in kernel, column in kernel, height, width]`.
+fn apart(output: Tensor<4>) -> Tensor<6> {
+    let [images, outputs, height, width] = output.dims();
+    let blocks = [images, outputs, height / KERNEL_PX, KERNEL_PX, width / KERNEL_PX, KERNEL_PX];
+    output.reshape(blocks).permute([0, 1, 3, 5, 2, 4])
 }
 
 #[cfg(test)]

@@ -23,6 +23,10 @@ pub(super) struct Book {
     decided_at: u64,
     allowed: BTreeMap<DataSetName, Allowed>,
     reservations: BTreeMap<ReservationId, Reservation>,
+    /// Debits whose release is not recorded.
+    unreleased: BTreeSet<u64>,
+    /// What may leave, by its digest, with the link of its record.
+    released: BTreeMap<Digest, LedgerHead>,
 }
 
 #[derive(Debug)]
@@ -71,6 +75,13 @@ impl Book {
                     left: open.rest_tally().times_of(&charge),
                 })
             }
+            Entry::Released { debit, .. } => {
+                if self.unreleased.contains(debit) {
+                    Ok(())
+                } else {
+                    Err(Refused::NothingToRelease(*debit))
+                }
+            }
             Entry::Settled { reservation } => self.open_reservation(*reservation).map(drop),
         }
     }
@@ -91,7 +102,14 @@ impl Book {
                 let id = ReservationId::of(link);
                 self.reservations.insert(id, Reservation::new(id, at, (data_set, study, *plan), charges));
             }
-            Entry::Debited { reservation, purpose, charges } => self.debit(at, *reservation, *purpose, charges),
+            Entry::Debited { reservation, purpose, charges } => {
+                self.unreleased.insert(head.seq);
+                self.debit(at, *reservation, *purpose, charges);
+            }
+            Entry::Released { debit, content } => {
+                self.unreleased.remove(debit);
+                self.released.insert(*content, head);
+            }
             Entry::Settled { reservation } => {
                 if let Some(open) = self.reservations.get_mut(reservation) {
                     open.close(at, ReservationState::Settled);
@@ -110,6 +128,11 @@ impl Book {
     pub(super) fn contains(&self, head: LedgerHead) -> bool {
         let written = self.hashes.get(&head.seq) == Some(&head.hash);
         written || head == LedgerHead::EMPTY || self.gaps.contains(&head)
+    }
+
+    /// The link that says that this content was paid for.
+    pub(super) fn release_of(&self, content: &Digest) -> Result<LedgerHead, Refused> {
+        self.released.get(content).copied().ok_or(Refused::NotReleased(*content))
     }
 
     pub(super) fn ledger(&self) -> Result<LedgerId, Refused> {

@@ -2,7 +2,7 @@
 
 use super::{Budget, LinkError, OfficerKey, ReservationId};
 use crate::Charge;
-use wardround_plan::{DataSetName, LedgerHead, StudyId};
+use wardround_plan::{DataSetName, Digest, LedgerHead, StudyId};
 
 /// A decision was not made. Nothing changed.
 #[derive(Debug, thiserror::Error)]
@@ -171,6 +171,12 @@ pub enum Refused {
         /// How often it may still be run.
         left: u64,
     },
+    /// A release without a debit, or a second one for the same.
+    #[error("link {0} of the ledger is no debit that still waits for its release")]
+    NothingToRelease(u64),
+    /// Nobody paid for it.
+    #[error("the ledger has no record of a release with digest {0}; what it does not record does not leave this site")]
+    NotReleased(Digest),
     /// The coordinator has seen more of this ledger than there is.
     #[error(
         "this site's ledger ends at link {}, and the coordinator has seen link {} of it: it was restored from an old backup, or \

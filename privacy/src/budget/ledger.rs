@@ -5,9 +5,9 @@ use super::{
     Accountant, Book, Budget, Decision, DecisionError, Entry, LedgerError, LedgerId, Link, OfficerKey,
     OfficerSignature, Proposal, Purpose, Receipt, Refused, Reservation, ReservationId, Standing,
 };
-use crate::Charge;
+use crate::{Charge, Paid, Released};
 use std::collections::{BTreeMap, BTreeSet};
-use wardround_plan::{DataSetName, LedgerHead, PlanDigest, StudyId, Timestamp};
+use wardround_plan::{DataSetName, Digest, LedgerHead, PlanDigest, StudyId, Timestamp};
 
 /// Where links are kept.
 pub trait Log {
@@ -144,6 +144,33 @@ impl<L: Log> Ledger<L> {
         self.thaw(&data_set)?;
         let link = self.append(now, Entry::Debited { reservation, purpose, charges: charges.to_vec() })?;
         Ok(Receipt::new(study, reservation, purpose, charges, link.head()))
+    }
+
+    /// Records what a debit paid for by the digest of its content, and lets it go. Once recorded, the same content may be sent
+    /// as often as it takes: it is one release.
+    ///
+    /// # Errors
+    /// A debit of another ledger or one with a record already; a log that does not take it. Then it stays here.
+    pub fn record<T>(
+        &mut self,
+        now: Timestamp,
+        paid: Paid<T>,
+        content: Digest,
+    ) -> Result<Released<T>, DecisionError<L::Error>> {
+        let (value, receipt) = paid.into_parts();
+        if !self.book.contains(receipt.link()) {
+            return Err(Refused::NothingToRelease(receipt.link().seq).into());
+        }
+        let link = self.append(now, Entry::Released { debit: receipt.link().seq, content })?;
+        Ok(Released::paid_for(value, link.head()))
+    }
+
+    /// Lets content go again that was recorded before, for example before a crash. `content` is the digest of `value`'s bytes.
+    ///
+    /// # Errors
+    /// [`Refused::NotReleased`]
+    pub fn released<T>(&self, value: T, content: Digest) -> Result<Released<T>, Refused> {
+        Ok(Released::paid_for(value, self.book.release_of(&content)?))
     }
 
     /// A study is over: nothing more will be debited. What comes back of its reservation depends on the composition; see
@@ -286,7 +313,7 @@ impl<L: Log> Ledger<L> {
             return Err(DecisionError::Log(error));
         }
         self.book.apply(&link);
-        if !matches!(link.entry(), Entry::Debited { .. }) {
+        if !matches!(link.entry(), Entry::Debited { .. } | Entry::Released { .. }) {
             self.within.clear();
         }
         Ok(link)

@@ -69,6 +69,13 @@ pub enum Entry {
         #[serde(with = "exact::charges")]
         charges: Vec<Charge>,
     },
+    /// What a debit paid for was made. Recorded before it leaves, so that after a crash the same bytes may be sent again.
+    Released {
+        /// The number of the debit's link.
+        debit: u64,
+        /// Digest of what may leave.
+        content: Digest,
+    },
     /// A study is over: nothing more is debited from its reservation.
     Settled {
         /// Which.

@@ -143,6 +143,19 @@ pub struct Score {
     /// Patients over whom the mean was taken.
     #[prost(uint32, tag = "3")]
     pub patients: u32,
+    /// Instead of mean and patients, which are then 0: how many patients scored what, with noise.
+    #[prost(message, optional, tag = "4")]
+    pub noised: ::core::option::Option<NoisedHistogram>,
+}
+/// Noisy numbers of patients.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NoisedHistogram {
+    /// Ten equal bins from 0 to 1; a number can be negative.
+    #[prost(sint64, repeated, tag = "1")]
+    pub counts: ::prost::alloc::vec::Vec<i64>,
+    /// Scale of the discrete Laplace noise in each bin, in patients; more than 0.
+    #[prost(double, tag = "2")]
+    pub scale: f64,
 }
 /// Why a site said no.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -291,6 +304,10 @@ pub enum RefusalReason {
     TrainingFailed = 9,
     /// The site failed; its log says why.
     Internal = 10,
+    /// The site's privacy budget does not cover the study, or not another round of it.
+    BudgetExceeded = 11,
+    /// The site's ledger is missing, damaged or older than it was: nothing is spent until its officers have looked.
+    LedgerUnusable = 12,
 }
 impl RefusalReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -310,6 +327,8 @@ impl RefusalReason {
             Self::DataUnusable => "REFUSAL_REASON_DATA_UNUSABLE",
             Self::TrainingFailed => "REFUSAL_REASON_TRAINING_FAILED",
             Self::Internal => "REFUSAL_REASON_INTERNAL",
+            Self::BudgetExceeded => "REFUSAL_REASON_BUDGET_EXCEEDED",
+            Self::LedgerUnusable => "REFUSAL_REASON_LEDGER_UNUSABLE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -326,6 +345,8 @@ impl RefusalReason {
             "REFUSAL_REASON_DATA_UNUSABLE" => Some(Self::DataUnusable),
             "REFUSAL_REASON_TRAINING_FAILED" => Some(Self::TrainingFailed),
             "REFUSAL_REASON_INTERNAL" => Some(Self::Internal),
+            "REFUSAL_REASON_BUDGET_EXCEEDED" => Some(Self::BudgetExceeded),
+            "REFUSAL_REASON_LEDGER_UNUSABLE" => Some(Self::LedgerUnusable),
             _ => None,
         }
     }
@@ -1444,6 +1465,22 @@ pub struct StudyStatus {
     /// In words, where the study failed or waits; at most 500 bytes.
     #[prost(string, tag = "12")]
     pub text: ::prost::alloc::string::String,
+    /// What the plan promises; absent where it promises nothing.
+    #[prost(message, optional, tag = "13")]
+    pub promise: ::core::option::Option<Promise>,
+}
+/// What a plan promises to each patient, or to each site, over all its rounds.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Promise {
+    /// Whose contribution is hidden: patient or site.
+    #[prost(string, tag = "1")]
+    pub unit: ::prost::alloc::string::String,
+    /// Bound on the logarithm of how much likelier any outcome can be with her than without.
+    #[prost(double, tag = "2")]
+    pub epsilon: f64,
+    /// Probability mass that the bound may miss.
+    #[prost(double, tag = "3")]
+    pub delta: f64,
 }
 /// Where one site stands in a study.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

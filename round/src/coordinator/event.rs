@@ -1,7 +1,7 @@
 //! What happened, as it is stored: the study is the sum of its events.
 
 use super::Rejection;
-use crate::{Attempt, ModelRef, Refusal, RoundId, Score, StudyOutcome, UpdateRef};
+use crate::{Attempt, ModelRef, Refusal, ReportedScore, RoundId, StudyOutcome, UpdateRef};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use wardround_plan::{Digest, RoundNumber, SiteId, StudyId, Timestamp};
@@ -75,7 +75,7 @@ pub enum Event {
         /// Of which round's model.
         round: RoundNumber,
         /// The scores.
-        scores: Vec<Score>,
+        scores: Vec<ReportedScore>,
     },
     /// The study is over.
     StudyEnded {

@@ -318,7 +318,7 @@ impl Study {
         site: SiteId,
         study: &StudyId,
         round: wardround_plan::RoundNumber,
-        scores: Vec<crate::Score>,
+        scores: Vec<crate::ReportedScore>,
     ) -> Result<(), Rejection> {
         let known = *study == self.progress.study && round < self.progress.round && self.presence.is_enrolled(&site);
         if !known {

@@ -1,6 +1,6 @@
 //! What happened at the site, as it is stored.
 
-use crate::{ModelRef, Refusal, RoundId, Score, StudyOutcome, UpdateRef};
+use crate::{ModelRef, Refusal, ReportedScore, RoundId, Score, StudyOutcome, UpdateRef};
 use serde::{Deserialize, Serialize};
 use wardround_plan::{PlanDigest, RoundNumber, StudyId};
 
@@ -39,8 +39,11 @@ pub enum Event {
         round: RoundNumber,
         /// The model.
         model: ModelRef,
-        /// The scores, exact. They stay here unless the plan and the policy let them go.
+        /// The scores, exact. They stay here.
         scores: Vec<Score>,
+        /// What may be told of them. Noise is in it, and is drawn once: telling it again tells nothing new.
+        #[serde(default)]
+        reported: Vec<ReportedScore>,
     },
     /// The study is over.
     Ended {

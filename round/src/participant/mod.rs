@@ -14,4 +14,4 @@ mod site;
 mod tests;
 
 pub use event::Event;
-pub use site::{Effect, Evaluation, Input, Site, Terms, UploadFailure};
+pub use site::{Effect, Evaluation, Input, Measured, Site, Terms, UploadFailure};

@@ -2,7 +2,8 @@
 
 use super::Event;
 use crate::{
-    Closing, Ending, FromSite, Invitation, ModelRef, Offer, Refusal, RoundId, Score, StudyOutcome, ToSite, UpdateRef,
+    Closing, Ending, FromSite, Invitation, ModelRef, Offer, Refusal, ReportedScore, RoundId, Score, StudyOutcome,
+    ToSite, UpdateRef,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
@@ -28,7 +29,7 @@ pub enum Input {
     /// The site's privacy ledger has come this far, durably.
     Ledger(LedgerHead),
     /// A model was measured; `None` where that failed, which the shell has logged.
-    Evaluated(Evaluation, Option<Vec<Score>>),
+    Evaluated(Evaluation, Option<Measured>),
 }
 
 /// What the site needs to know of a plan to follow its rounds.
@@ -60,6 +61,15 @@ pub struct Evaluation {
     pub model: ModelRef,
 }
 
+/// What was measured, and what may be told of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// Exact; stays at the site.
+    pub scores: Vec<Score>,
+    /// For the coordinator; empty where nothing may be told.
+    pub reported: Vec<ReportedScore>,
+}
+
 /// What the shell has to do, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -73,7 +83,7 @@ pub enum Effect {
     /// Send; nothing in it comes from a patient.
     Say(FromSite),
     /// Send these scores, if they may leave the site.
-    Report(Evaluation, Vec<Score>),
+    Report(Evaluation, Vec<ReportedScore>),
     /// Fetch the model, train, store the update, and answer with `Trained`.
     Train(Invitation),
     /// The round is over: training for it may stop early. It answers with `TrainingCancelled`, or
@@ -103,7 +113,7 @@ struct Part {
     /// Accepted by the policy on this connection.
     terms: Option<Terms>,
     trained: Option<Trained>,
-    last_evaluated: Option<(Evaluation, Vec<Score>)>,
+    last_evaluated: Option<(Evaluation, Vec<ReportedScore>)>,
     ended: bool,
 }
 
@@ -152,7 +162,7 @@ impl Site {
                 self.ledger = Some(head).filter(|head| *head != LedgerHead::EMPTY);
                 self.tell_ledger();
             }
-            Input::Evaluated(evaluation, scores) => self.evaluated(now, evaluation, scores),
+            Input::Evaluated(evaluation, measured) => self.evaluated(now, evaluation, measured),
         }
         self.start_next();
     }
@@ -200,7 +210,7 @@ impl Site {
         self.record(now, Event::Decided { study: study.clone(), plan, refusal });
         self.effects.push_back(Effect::Say(FromSite::StudyAnswer { study, plan, answer }));
         // The connection may have broken before these were sent; the coordinator takes them twice.
-        self.effects.extend(last.map(|(evaluation, scores)| Effect::Report(evaluation, scores)));
+        self.effects.extend(last.map(|(evaluation, reported)| Effect::Report(evaluation, reported)));
     }
 
     fn invited(&mut self, invitation: Invitation) {
@@ -280,12 +290,12 @@ impl Site {
         }
     }
 
-    fn evaluated(&mut self, now: Timestamp, evaluation: Evaluation, scores: Option<Vec<Score>>) {
+    fn evaluated(&mut self, now: Timestamp, evaluation: Evaluation, measured: Option<Measured>) {
         self.finish(|job| matches!(job, Job::Evaluate(job) if *job == evaluation));
-        let Some(scores) = scores else { return };
+        let Some(Measured { scores, reported }) = measured else { return };
         let Evaluation { study, round, model } = evaluation.clone();
-        self.record(now, Event::Evaluated { study, round, model, scores: scores.clone() });
-        self.effects.push_back(Effect::Report(evaluation, scores));
+        self.record(now, Event::Evaluated { study, round, model, scores, reported: reported.clone() });
+        self.effects.push_back(Effect::Report(evaluation, reported));
     }
 
     fn finish_training(&mut self, id: &RoundId) -> Option<Job> {
@@ -345,9 +355,9 @@ impl Site {
                 part.trained = Some(Trained { round: id.round, model: *model, update: *update });
             }
             Event::Sent { .. } => {}
-            Event::Evaluated { study, round, model, scores } => {
+            Event::Evaluated { study, round, model, reported, .. } => {
                 let evaluation = Evaluation { study: study.clone(), round: *round, model: *model };
-                self.studies.entry(study.clone()).or_default().last_evaluated = Some((evaluation, scores.clone()));
+                self.studies.entry(study.clone()).or_default().last_evaluated = Some((evaluation, reported.clone()));
             }
             Event::Ended { study, .. } => self.studies.entry(study.clone()).or_default().ended = true,
         }

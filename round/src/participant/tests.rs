@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    Attempt, Closing, Ending, FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, RoundId, Score,
-    StudyOutcome, ToSite, UpdateRef,
+    Attempt, Closing, Ending, FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, ReportedScore, RoundId,
+    Score, StudyOutcome, ToSite, UpdateRef,
 };
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -158,8 +158,10 @@ fn models_are_measured_as_often_as_the_plan_says_and_at_the_end() {
     assert!(measured(feed(&mut site, vec![closed(2, 1, Some(2))])));
     let second = Evaluation { study: study(), round: id(2, 1).round, model: model(2) };
     let score = Score { metric: MetricName::DiceForeground, mean: 0.5, patients: 2 };
-    let effects = feed(&mut site, vec![Input::Evaluated(second.clone(), Some(vec![score.clone()]))]);
-    assert!(effects.contains(&Effect::Report(second, vec![score])));
+    let reported = vec![ReportedScore::Exact(score.clone())];
+    let measured_scores = Measured { scores: vec![score], reported: reported.clone() };
+    let effects = feed(&mut site, vec![Input::Evaluated(second.clone(), Some(measured_scores))]);
+    assert!(effects.contains(&Effect::Report(second, reported)));
     assert!(measured(feed(&mut site, vec![closed(3, 1, Some(3))])), "the last round is always measured");
 }
 
@@ -168,7 +170,14 @@ fn scores_are_reported_again_on_a_new_connection() {
     let mut site = Site::new();
     feed(&mut site, vec![Input::Connected, accepted(), closed(2, 1, Some(2))]);
     let second = Evaluation { study: study(), round: id(2, 1).round, model: model(2) };
-    feed(&mut site, vec![Input::Evaluated(second.clone(), Some(vec![])), Input::Disconnected, Input::Connected]);
+    feed(
+        &mut site,
+        vec![
+            Input::Evaluated(second.clone(), Some(Measured { scores: vec![], reported: vec![] })),
+            Input::Disconnected,
+            Input::Connected,
+        ],
+    );
     assert!(feed(&mut site, vec![accepted()]).contains(&Effect::Report(second, vec![])));
 }
 
@@ -183,7 +192,7 @@ fn the_end_of_a_study_is_stored_once_and_its_model_measured_once() {
     let effects = feed(&mut site, vec![ending()]);
     assert!(matches!(&effects[..], [Effect::Persist(_, Event::Ended { .. }), Effect::Evaluate(_)]), "{effects:?}");
     let third = Evaluation { study: study(), round: id(3, 1).round, model: model(3) };
-    feed(&mut site, vec![Input::Evaluated(third, Some(vec![]))]);
+    feed(&mut site, vec![Input::Evaluated(third, Some(Measured { scores: vec![], reported: vec![] }))]);
     assert_eq!(feed(&mut site, vec![ending()]), []);
 }
 

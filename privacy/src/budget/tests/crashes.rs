@@ -65,7 +65,7 @@ impl Oracle {
                 Entry::Settled { reservation } => {
                     oracle.reservations.entry(reservation.to_string()).or_default().settled = true;
                 }
-                Entry::Opened { .. } => {}
+                Entry::Opened { .. } | Entry::Released { .. } => {}
             }
         }
         oracle

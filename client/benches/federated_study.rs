@@ -1,21 +1,27 @@
 //! What federation is worth: a whole study in one process, each site's federated model against the one it trains alone.
 //!
-//! `cargo bench -p wardround-models --profile dev --bench federated_study -- PLAN DATA [SEEDS]`
+//! `cargo bench -p wardround-client --profile dev --bench federated_study -- PLAN DATA [SEEDS] [EPSILONS]`
 //!
 //! PLAN is a plan; DATA a folder of site folders (both relative to the repository root) or `phantoms`, those of the
 //! default demo, made anew for each seed; SEEDS the number of seeds (3). For each seed the sites train from the same
-//! initial weights: together (FedAvg, every site alike, without secure aggregation or noise) and alone, each for the same
+//! initial weights: together (FedAvg, every site alike, without secure aggregation) and alone, each for the same
 //! number of local steps. Printed are mean Dice over each site's validation patients at the images' own resolution, and
 //! processor seconds. `RAYON_NUM_THREADS` bounds threads.
+//!
+//! EPSILONS, for a private plan: the study once for each, for example `none,8,3,1`; `none` is ordinary training by the same
+//! plan. Alone is always without noise: what never leaves a hospital needs none. The noise comes from a public seed, so the
+//! figures repeat and the models are nobody's to release.
 
 use rayon::prelude::*;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use wardround_client::StepGuard;
 use wardround_imaging::{Patient, PatientGrouping, SiteFolder, SynthPlan, synth};
 use wardround_metrics::dice::Summary;
 use wardround_models::{ComputeDevice, Evaluator, Trainer, TrainingSet, initial_weights};
 use wardround_plan::{Plan, RoundNumber, StreamKey, Weights};
+use wardround_privacy::{PrivateSteps, SimulatedNoise, StudyCost};
 
 /// Nothing here is expected to fail; what does ends the program with its text.
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -34,21 +40,41 @@ struct Scores {
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let [plan, data, seeds @ ..] = arguments.as_slice() else {
-        return Err("expected PLAN DATA [SEEDS], for example configs/cardiac.toml ../shared/data/cardiac-mr 3".into());
+    let [plan, data, more @ ..] = arguments.as_slice() else {
+        return Err(
+            "expected PLAN DATA [SEEDS] [EPSILONS], for example configs/phantoms-private.toml phantoms 3 none,8".into(),
+        );
     };
-    let seeds = seeds.first().map_or(Ok(3), |seeds| seeds.parse())?;
+    let seeds = more.first().map_or(Ok(3), |seeds| seeds.parse())?;
     let plan = Plan::from_toml(&std::fs::read_to_string(rooted(plan))?)?;
+    let own = plan.privacy.epsilon.map_or("none".into(), |epsilon| epsilon.to_string());
     let start = Instant::now();
+    for epsilon in more.get(1).unwrap_or(&own).split(',') {
+        let epsilon = (epsilon != "none").then(|| epsilon.parse()).transpose()?;
+        seeded_studies(&plan, data, seeds, epsilon)?;
+    }
+    println!("{:.0} s processor, {:.0} s wall", processor_time().as_secs_f64(), start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// One study for each seed, at this ε or without privacy.
+fn seeded_studies(plan: &Plan, data: &str, seeds: u64, epsilon: Option<f64>) -> Outcome<()> {
+    let mut plan = plan.clone();
+    plan.privacy.epsilon = epsilon;
+    let cost = plan.privacy.site().map(|_| StudyCost::of(&plan)).transpose()?;
+    let promise = cost.as_ref().map_or("no privacy".into(), |cost| {
+        format!("epsilon {}, noise multiplier {:.3}", cost.budget().0, cost.noise_multiplier())
+    });
+    println!("{promise}");
     let mut all = Vec::new();
     for seed in 0..seeds {
-        let mut plan = plan.clone();
         plan.study.seed = seed;
-        all.push(study(&plan, &sites(&plan, data)?)?);
+        let sites = sites(&plan, data)?;
+        all.push(study(&plan, cost.as_ref(), &sites)?);
     }
     let mean = |part: fn(&Scores) -> f64| mean(all.iter().flatten().map(part));
-    println!("mean over {seeds} seeds: federated {:.3}, alone {:.3}", mean(|s| s.federated), mean(|s| s.alone));
-    println!("{:.0} s processor, {:.0} s wall", processor_time().as_secs_f64(), start.elapsed().as_secs_f64());
+    let (federated, alone) = (mean(|s| s.federated), mean(|s| s.alone));
+    println!("{promise}: mean over {seeds} seeds: federated {federated:.3}, alone without noise {alone:.3}");
     Ok(())
 }
 
@@ -57,7 +83,9 @@ fn sites(plan: &Plan, data: &str) -> Outcome<Vec<Site>> {
         return sites_below(plan, &rooted(data));
     }
     let folder = tempfile::tempdir()?;
-    synth(folder.path(), &SynthPlan { seed: plan.study.seed, ..SynthPlan::default() })?;
+    let private = plan.privacy.mode == wardround_plan::PrivacyMode::Site;
+    let hospitals = if private { SynthPlan::large() } else { SynthPlan::default() };
+    synth(folder.path(), &SynthPlan { seed: plan.study.seed, ..hospitals })?;
     sites_below(plan, folder.path())
 }
 
@@ -76,9 +104,9 @@ fn site(plan: &Plan, folder: &Path) -> Outcome<Site> {
     Ok(Site { name, train: TrainingSet::prepare(plan, &images.train)?, validation: images.validation })
 }
 
-fn study(plan: &Plan, sites: &[Site]) -> Outcome<Vec<Scores>> {
+fn study(plan: &Plan, cost: Option<&StudyCost>, sites: &[Site]) -> Outcome<Vec<Scores>> {
     let (before, seed) = (processor_time(), plan.study.seed);
-    let federated = together(plan, sites)?;
+    let federated = together(plan, cost, sites)?;
     let scores: Vec<Scores> = sites
         .par_iter()
         .map(|site| {
@@ -95,11 +123,14 @@ fn study(plan: &Plan, sites: &[Site]) -> Outcome<Vec<Scores>> {
     Ok(scores)
 }
 
-fn together(plan: &Plan, sites: &[Site]) -> Outcome<Weights> {
+fn together(plan: &Plan, cost: Option<&StudyCost>, sites: &[Site]) -> Outcome<Weights> {
     let mut model = initial_weights(plan);
     for round in rounds(plan) {
-        let updated: Vec<Weights> =
-            sites.par_iter().map(|site| local_round(plan, site, &model, round)).collect::<Outcome<_>>()?;
+        let local = |site: &Site| match cost {
+            Some(cost) => private_round(plan, cost, site, &model, round),
+            None => local_round(plan, site, &model, round),
+        };
+        let updated: Vec<Weights> = sites.par_iter().map(local).collect::<Outcome<_>>()?;
         model = mean_model(&updated)?;
     }
     Ok(model)
@@ -113,6 +144,15 @@ fn local_round(plan: &Plan, site: &Site, model: &Weights, round: RoundNumber) ->
     let keys = StreamKey::from_public_seed(plan.study.seed).derive(&site.name);
     let trainer = Trainer::new(plan, ComputeDevice::Cpu)?;
     Ok(trainer.train(model, &site.train, round, &keys, &mut |_| ControlFlow::Continue(()))?)
+}
+
+fn private_round(plan: &Plan, cost: &StudyCost, site: &Site, model: &Weights, round: RoundNumber) -> Outcome<Weights> {
+    let keys = StreamKey::from_public_seed(plan.study.seed).derive(&site.name);
+    let noise = SimulatedNoise::new(&keys, &format!("round {round}"));
+    let mut steps = PrivateSteps::new(plan, cost, noise)?;
+    let trainer = Trainer::new(plan, ComputeDevice::Cpu)?;
+    let go_on = &mut |_| ControlFlow::Continue(());
+    Ok(trainer.train_private(model, &site.train, round, &keys, &mut StepGuard(&mut steps), go_on)?)
 }
 
 fn score(plan: &Plan, site: &Site, model: &Weights) -> Outcome<f64> {

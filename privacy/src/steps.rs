@@ -1,0 +1,94 @@
+//! Private steps: coins, the caller's sum of clipped contributions, noise, division by a public number, in this order and
+//! each once.
+
+use crate::{
+    Charge, Clip, ClipNorm, Mechanism, NoiseError, NoiseStreams, PoissonSample, SampleError, SamplingRate, StudyCost,
+    SumNoise, UnitError,
+};
+use wardround_plan::{Plan, SitePrivacy};
+
+/// The private steps of one round, with coins and noise from `N`.
+#[derive(Debug)]
+pub struct PrivateSteps<N> {
+    left: u64,
+    drawn: bool,
+    rate: SamplingRate,
+    clip: Clip,
+    noise: SumNoise,
+    divisor: f64,
+    streams: N,
+}
+
+/// Why a private step cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// The plan has no private steps.
+    #[error("the plan has no `privacy.mode = \"site\"`")]
+    NotPrivate,
+    /// A number of the plan that is out of its range; the plan's rules say so earlier.
+    #[error("[privacy]: {0}")]
+    Unit(#[from] UnitError),
+    /// All steps that were paid for are made.
+    #[error("all local steps that were paid for are made")]
+    NothingLeft,
+    /// Noise was asked for without a draw, or a draw before the last one's noise.
+    #[error("each draw of patients gets its noise exactly once, before the next draw")]
+    OutOfTurn,
+    /// The patients cannot be sampled.
+    #[error(transparent)]
+    Sample(#[from] SampleError),
+    /// The sum cannot be noised.
+    #[error(transparent)]
+    Noise(#[from] NoiseError),
+}
+
+impl<N: NoiseStreams> PrivateSteps<N> {
+    /// The steps of one round of `plan`.
+    ///
+    /// # Errors
+    /// [`StepError::NotPrivate`] and [`StepError::Unit`].
+    pub fn new(plan: &Plan, cost: &StudyCost, streams: N) -> Result<Self, StepError> {
+        let terms: SitePrivacy = plan.privacy.site().ok_or(StepError::NotPrivate)?;
+        let Charge { mechanism: Mechanism::SampledGaussian { noise_multiplier, sampling_rate: rate }, times: left } =
+            cost.round()
+        else {
+            return Err(StepError::NotPrivate);
+        };
+        let norm = ClipNorm::new(terms.clip)?;
+        let divisor = f64::from(plan.training.expected_batch_patients.ok_or(StepError::NotPrivate)?);
+        let clip = Clip { norm, kind: terms.clip_kind };
+        let noise = SumNoise { clip: norm, noise_multiplier, kind: terms.noise };
+        Ok(Self { left, drawn: false, rate, clip, noise, divisor, streams })
+    }
+
+    /// Who takes part in the next step: a coin for each of `patients`.
+    ///
+    /// # Errors
+    /// [`StepError::NothingLeft`], and [`StepError::OutOfTurn`] before the last draw got its noise.
+    pub fn draw(&mut self, patients: usize) -> Result<Vec<usize>, StepError> {
+        if self.drawn {
+            return Err(StepError::OutOfTurn);
+        }
+        self.left = self.left.checked_sub(1).ok_or(StepError::NothingLeft)?;
+        self.drawn = true;
+        Ok(PoissonSample::draw(patients, self.rate, &mut self.streams)?)
+    }
+
+    /// By what a contribution is multiplied, from its squared L2 norm.
+    pub fn clip_factor(&self, norm_squared: f64) -> f64 {
+        self.clip.factor(norm_squared)
+    }
+
+    /// The noised mean of a step: noise once, however many parts the sum was made of, and division by the public expected
+    /// number of patients, never by the number of those who were drawn.
+    ///
+    /// # Errors
+    /// [`StepError::OutOfTurn`] and [`StepError::Noise`].
+    pub fn noisy_mean(&mut self, clipped: &[f64]) -> Result<Vec<f64>, StepError> {
+        if !std::mem::take(&mut self.drawn) {
+            return Err(StepError::OutOfTurn);
+        }
+        let noisy = self.noise.add_to(clipped, &mut self.streams)?;
+        Ok(noisy.into_iter().map(|value| value / self.divisor).collect())
+    }
+}

@@ -1,0 +1,127 @@
+//! What a plan costs each patient of a site. The noise is derived here from the plan's ε and nowhere typed.
+//!
+//! A site's patients pay for every local step of every round, for the rounds the plan keeps spare for crashes, and for every
+//! noised evaluation. A patient is either trained on or measured on, so charging both to everybody counts too much and never
+//! too little, even where a site moves patients from one side to the other between studies.
+
+use crate::{
+    AccountError, Adjacency, Charge, Delta, Epsilon, LaplaceScale, Mechanism, NoiseMultiplier, SamplingRate, Target,
+    UnitError, calibrate_noise, histogram_charges,
+};
+use wardround_plan::{Plan, PlanAdjacency};
+
+/// The charges of a plan with `privacy.mode = "site"`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StudyCost {
+    epsilon: Epsilon,
+    delta: Delta,
+    adjacency: Adjacency,
+    noise_multiplier: NoiseMultiplier,
+    round: Charge,
+    rounds: u64,
+    evaluation: Option<Charge>,
+    evaluations: u64,
+}
+
+/// The plan's promise cannot be kept, or is none.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum StudyCostError {
+    /// `privacy.mode` is not "site".
+    #[error("the plan has no `privacy.mode = \"site\"`, so its sites pay nothing and promise nothing")]
+    NotPrivate,
+    /// A number of the plan that is out of its range; the plan's rules say so earlier.
+    #[error("[privacy]: {0}")]
+    Unit(#[from] UnitError),
+    /// No noise keeps the promise.
+    #[error("no noise keeps the plan's promise: {0}")]
+    Account(#[from] AccountError),
+}
+
+impl StudyCost {
+    /// Derives the noise and lists the charges. Pure; takes up to some tenths of a second.
+    ///
+    /// # Errors
+    /// [`StudyCostError`]
+    pub fn of(plan: &Plan) -> Result<Self, StudyCostError> {
+        let terms = plan.privacy.site().ok_or(StudyCostError::NotPrivate)?;
+        let (epsilon, delta) = (Epsilon::new(terms.epsilon)?, Delta::new(terms.delta)?);
+        let adjacency = match terms.adjacency {
+            PlanAdjacency::AddOrRemoveOne => Adjacency::AddOrRemoveOne,
+            PlanAdjacency::ReplaceOne => Adjacency::ReplaceOne,
+        };
+        let spare = u64::from(terms.spare_rounds);
+        let rounds = u64::from(plan.study.rounds) + spare;
+        let evaluations = u64::from(plan.study.rounds.div_ceil(plan.evaluation.every)) + spare;
+        let evaluation = evaluation(plan, epsilon, adjacency, evaluations)?;
+        let sampling_rate = SamplingRate::new(terms.sampling_rate)?;
+        let local_steps = u64::from(plan.training.local_steps);
+        let steps = rounds * local_steps;
+        let target = Target { epsilon, delta, sampling_rate, steps, adjacency, accountant: terms.accountant };
+        let measured: Vec<Charge> = evaluation.map(|one| Charge { times: evaluations, ..one }).into_iter().collect();
+        let noise_multiplier = calibrate_noise(&target, &measured)?;
+        let round =
+            Charge { mechanism: Mechanism::SampledGaussian { noise_multiplier, sampling_rate }, times: local_steps };
+        Ok(Self { epsilon, delta, adjacency, noise_multiplier, round, rounds, evaluation, evaluations })
+    }
+
+    /// σ
+    pub fn noise_multiplier(&self) -> NoiseMultiplier {
+        self.noise_multiplier
+    }
+
+    /// The budget that all charges together stay within.
+    pub fn budget(&self) -> (Epsilon, Delta) {
+        (self.epsilon, self.delta)
+    }
+
+    /// Which data sets are neighbours.
+    pub fn adjacency(&self) -> Adjacency {
+        self.adjacency
+    }
+
+    /// The local steps of one round.
+    pub fn round(&self) -> Charge {
+        self.round
+    }
+
+    /// One noised evaluation; `None` where scores stay at their site.
+    pub fn evaluation(&self) -> Option<Charge> {
+        self.evaluation
+    }
+
+    /// Scale of the noise in each bin of an evaluation's histogram, in patients; 0 without evaluations.
+    pub fn evaluation_scale(&self) -> f64 {
+        match self.evaluation.map(|charge| charge.mechanism) {
+            Some(Mechanism::DiscreteLaplace { scale, .. }) => scale.get(),
+            _ => 0.0,
+        }
+    }
+
+    /// Everything a site reserves before it reads a scan: rounds with the spare ones, and evaluations.
+    pub fn reservation(&self) -> Vec<Charge> {
+        let times = self.round.times * self.rounds;
+        let training = Charge { times, ..self.round };
+        let evaluations = self.evaluation.map(|one| Charge { times: self.evaluations, ..one });
+        std::iter::once(training).chain(evaluations).collect()
+    }
+}
+
+/// Each evaluation's histogram gets an equal part of the evaluations' share of ε, as pure ε.
+fn evaluation(
+    plan: &Plan,
+    epsilon: Epsilon,
+    adjacency: Adjacency,
+    evaluations: u64,
+) -> Result<Option<Charge>, UnitError> {
+    let share = plan.evaluation.epsilon_share.unwrap_or(0.0);
+    if share == 0.0 {
+        return Ok(None);
+    }
+    // A patient who is exchanged for another leaves one bin and enters another, and the accountant counts both.
+    let contribution = match adjacency {
+        Adjacency::AddOrRemoveOne => 1.0,
+        Adjacency::ReplaceOne => 2.0,
+    };
+    let scale = LaplaceScale::new(contribution * evaluations as f64 / (share * epsilon.get()))?;
+    Ok(histogram_charges(scale).first().copied())
+}
