@@ -13,6 +13,7 @@ mod folder;
 mod guard;
 mod journal;
 mod notice;
+mod payments;
 mod policy;
 mod report;
 mod session;
