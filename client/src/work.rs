@@ -42,6 +42,14 @@ pub enum Outcome {
     Input(Input),
 }
 
+/// Where jobs report to.
+pub struct Reports {
+    /// The agent's loop.
+    pub outcomes: mpsc::Sender<Outcome>,
+    /// Whoever watches.
+    pub notices: mpsc::Sender<Notice>,
+}
+
 /// Where jobs are done.
 #[derive(Clone)]
 pub struct Desk {
@@ -66,9 +74,9 @@ impl Desk {
         keys: StreamKey,
         payments: Payments,
         session: watch::Receiver<Option<Session>>,
-        outcomes: mpsc::Sender<Outcome>,
-        notices: mpsc::Sender<Notice>,
+        reports: Reports,
     ) -> Result<Self, String> {
+        let Reports { outcomes, notices } = reports;
         let device = config.compute.device.parse().map_err(|error| format!("[compute] device: {error}"))?;
         let folder = Folder::new(config.data.folder.clone(), policy.grouping());
         let sender = Owner::new("coordinator").map_err(|error| error.to_string())?;
@@ -91,8 +99,8 @@ impl Desk {
             self.blocking(move |desk| desk.folder.patients(&plan).map(|_| plan)).await?
         } else {
             self.payments.reserve(&plan).await?;
-            let data = self.blocking({ let plan = plan.clone(); move |desk| desk.serves(&plan) }).await;
-            match data.and_then(|data| data) {
+            let of = plan.clone();
+            match self.blocking(move |desk| desk.serves(&of)).await.and_then(|data| data) {
                 Ok(()) => Ok(plan),
                 Err(refusal) => {
                     // Nothing was spent; what was set aside goes back.
