@@ -35,7 +35,7 @@ impl Desk {
 
     /// What may be told of private scores; nothing where the plan says so or the budget does.
     async fn noised(&self, plan: &Plan, round: RoundNumber, each: &[PatientScore]) -> Vec<ReportedScore> {
-        let scores: Vec<f64> = each.iter().filter_map(PatientScore::dice).collect();
+        let scores: Vec<f64> = each.iter().filter_map(|score| score.dice()).collect();
         match self.payments.histogram(plan, round, &scores).await {
             Ok(reported) => reported.unwrap_or_default(),
             Err(reason) => {
