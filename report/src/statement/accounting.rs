@@ -57,7 +57,8 @@ fn facts(accounting: &Accounting) -> Vec<Term> {
         Term::new("δ", power(accounting.delta)),
     ];
     if !accounting.curve.is_empty() {
-        let point = |point: &CurvePoint| format!("{} at {}", rounded_up(point.epsilon, EPSILON_DECIMALS), power(point.delta));
+        let point =
+            |point: &CurvePoint| format!("{} at {}", rounded_up(point.epsilon, EPSILON_DECIMALS), power(point.delta));
         let points: Vec<String> = accounting.curve.iter().map(point).collect();
         facts.push(Term::new("ε of everything at other δ", points.join(", ")));
     }
