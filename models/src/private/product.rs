@@ -46,6 +46,11 @@ pub(crate) fn record(weight: &Slot, left: Tensor<3>, right: &Patches) {
     if ghost_pays(weight.patients(), extents) {
         return weight.add_ghost(Factors::new(extents, by_position(left), by_position(right.of(0..images))));
     }
+    if right.are_pixels() {
+        let each = left.matmul(right.of(0..images).swap_dims(1, 2));
+        return weight.add_rows(each.into_data().iter::<f32>().collect());
+    }
+    // Patient by patient, because the patches of a batch are as many times larger than the batch as a kernel has pixels.
     let each = weight.patients().iter().flat_map(|rows| {
         let left = left.clone().slice([rows.clone()]);
         let product = left.matmul(right.of(rows.clone()).swap_dims(1, 2)).sum_dim(0);
@@ -72,6 +77,10 @@ impl Patches {
         Self::of_size(images, 1)
     }
 
+    fn are_pixels(&self) -> bool {
+        self.kernel_px == 1
+    }
+
     fn inputs(&self) -> usize {
         self.images.dims()[1] * self.kernel_px * self.kernel_px
     }
@@ -80,7 +89,7 @@ impl Patches {
     fn of(&self, rows: Range<usize>) -> Tensor<3> {
         let images = self.images.clone().slice([rows]);
         let [count, channels, height, width] = images.dims();
-        if self.kernel_px == 1 {
+        if self.are_pixels() {
             return images.reshape([count, channels, height * width]);
         }
         let border = self.kernel_px / 2;
