@@ -6,7 +6,7 @@ use crate::journal::Journal;
 use crate::policy::Policy;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wardround_identity::{Credentials, Role};
+use wardround_identity::{Credentials, IdentityError, Role};
 use wardround_imaging::{Case, SiteImages, overlay};
 use wardround_models::{ComputeDevice, Evaluator};
 use wardround_plan::{Plan, PlanDigest, StudyId, Timestamp, Weights};
@@ -35,6 +35,33 @@ pub struct ReportError {
     reason: String,
 }
 
+/// What a site keeps of a study that it takes or took part in.
+#[derive(Debug, Clone)]
+pub struct KeptStudy {
+    /// The site's name in the federation.
+    pub site: String,
+    /// The plan, as it was accepted.
+    pub plan: Plan,
+    /// In words: running, finished, stopped, failed with its reason.
+    pub state: String,
+}
+
+/// What this site keeps of `study`.
+///
+/// # Errors
+/// A study the site never accepted, or files that cannot be read.
+pub async fn kept_study(config: &SiteConfig, study: &StudyId, now: Timestamp) -> Result<KeptStudy, ReportError> {
+    let failed = |reason: String| ReportError { study: study.clone(), reason };
+    let words = |error: &dyn std::fmt::Display| failed(error.to_string());
+    let journal = Journal::open(&config.state).await.map_err(|error| words(&error))?;
+    let events = journal.events().await.map_err(|error| words(&error))?;
+    let past = Past::of(study, events.into_iter().map(|(_, event)| event));
+    let digest = past.plan.ok_or_else(|| failed("this site has not accepted it".into()))?;
+    let plan = read_plan(&config.state, &digest).map_err(failed)?;
+    let site = site_name(config, now).map_err(|error| words(&error))?;
+    Ok(KeptStudy { site, plan, state: past.state })
+}
+
 /// Writes the report of `study` into `out`, from what the site's journal recorded.
 ///
 /// # Errors
@@ -56,10 +83,7 @@ pub async fn site_report(
     let plan = read_plan(&config.state, &digest).map_err(failed)?;
     let blobs = Blobs::open(&config.state).map_err(|error| words(&error))?;
     let bytes = blobs.get_bytes(&model.digest).await.map_err(|error| words(&error))?;
-    let site = match Credentials::load(&config.credentials, now).map_err(|error| words(&error))?.peer().role.clone() {
-        Role::Site(site) => site.to_string(),
-        other => other.to_string(),
-    };
+    let site = site_name(config, now).map_err(|error| words(&error))?;
     let folder = Folder::new(config.data.folder.clone(), Policy::new(config.policy.clone()).grouping());
     let device = config.compute.device.parse().map_err(|error| words(&error))?;
     let promise = promise(&plan);
@@ -82,6 +106,13 @@ pub(crate) fn keep_plan(state: &Path, plan: &Plan) -> std::io::Result<()> {
     let folder = state.join("plans");
     std::fs::create_dir_all(&folder)?;
     std::fs::write(folder.join(format!("{}.json", plan.digest())), plan.to_canonical())
+}
+
+fn site_name(config: &SiteConfig, now: Timestamp) -> Result<String, IdentityError> {
+    Ok(match Credentials::load(&config.credentials, now)?.peer().role.clone() {
+        Role::Site(site) => site.to_string(),
+        other => other.to_string(),
+    })
 }
 
 fn promise(plan: &Plan) -> Promise {

@@ -5,7 +5,7 @@
 //! steps the noise grows by √T and a steady signal by T. Where the promise of learning lies between these is a rule of thumb,
 //! fitted to what is published (De et al. 2022; Ziller et al. 2021) and no more than that.
 
-use crate::{LaplaceScale, NoiseMultiplier};
+use crate::NoiseMultiplier;
 use std::fmt;
 
 /// A training as noise sees it.
@@ -74,17 +74,6 @@ impl fmt::Display for Outlook {
     }
 }
 
-/// The smallest w for which discrete Laplace noise of this scale stays within ±w with at least this probability.
-///
-/// With p = e^(-1/scale), P(|X| > w) = 2 p^(w+1) / (1 + p). A confidence of 1 or more has no such w below `u64::MAX`.
-pub fn discrete_laplace_half_width(scale: LaplaceScale, confidence: f64) -> u64 {
-    let exponent = -1.0 / scale.get();
-    let outside = (1.0 - confidence).max(0.0);
-    let beyond = (outside * (1.0 + exponent.exp()) / 2.0).ln() / exponent;
-    // A little slack upwards, so that rounding never promises a narrower interval; `as` saturates.
-    (beyond * (1.0 + 1e-12) - 1.0).ceil().max(0.0) as u64
-}
-
 const LITTLE_LOST_MAX: f64 = 0.03;
 const CLEAR_LOSS_MAX: f64 = 0.3;
 const FEW_WEIGHTS_MAX: f64 = 3.0;
@@ -120,23 +109,5 @@ mod tests {
     fn nothing_to_divide_by_is_no_panic() {
         let empty = NoisyRun { weights: 0, steps: 0, sites: 0, expected_batch: 0, ..run(1.0, 1, 1) };
         assert_eq!((empty.noise_over_signal_in_all(), empty.outlook()), (0.0, Outlook::LittleLost));
-    }
-
-    #[test]
-    fn the_half_width_is_the_smallest_that_holds() {
-        for scale in [0.1, 0.5, 1.0, 3.0, 33.3, 1e4] {
-            let p = (-1.0_f64 / scale).exp();
-            let outside = |width: u64| 2.0 * p.powf(width as f64 + 1.0) / (1.0 + p);
-            let width = discrete_laplace_half_width(LaplaceScale::new(scale).expect("in range"), 0.95);
-            assert!(outside(width) <= 0.05, "{scale}: {width}");
-            assert!(width == 0 || outside(width - 1) > 0.05, "{scale}: {width} is too wide");
-        }
-    }
-
-    #[test]
-    fn certainty_has_no_width() {
-        let scale = LaplaceScale::new(1.0).expect("in range");
-        assert_eq!(discrete_laplace_half_width(scale, 1.0), u64::MAX);
-        assert_eq!(discrete_laplace_half_width(scale, 0.0), 0);
     }
 }

@@ -1,5 +1,7 @@
 //! What leaves a site. Nothing that was computed from patients crosses the border except as a [`Released`] value,
-//! and only this crate can make one.
+//! and only this crate can make one: with a receipt of the ledger, or with the hospital's consent to no privacy at all.
+//!
+#![doc = include_str!("../TRAPS.md")]
 
 mod account;
 mod adaptive_clip;
@@ -34,12 +36,12 @@ pub use budget::{
 pub use charge::{Adjacency, Charge, Mechanism};
 pub use client_level::{ClientLevel, ClientLevelError, ClientRound, ClientStep};
 pub use clip::{Clip, Reach};
-pub use forecast::{NoisyRun, Outlook, discrete_laplace_half_width};
+pub use forecast::{NoisyRun, Outlook};
 pub use noise::{
     CONTRIBUTIONS_MAX, DiscreteGaussian, EntropyError, Grid, NoiseError, NoiseStream, NoiseStreams, RoundedGaussian,
     SecretNoise, SimulatedNoise, SumNoise, distance_to_rounded_gaussian,
 };
-pub use paid::{Paid, PaidSteps, PaidStepsError};
+pub use paid::{Paid, PaidHistogramError, PaidSteps, PaidStepsError};
 pub use release::{Guarantee, PolicyStance, Released, Unprotected, UnprotectedRefused};
 pub use sampling::{PoissonSample, SampleError};
 pub use steps::{PrivateSteps, StepError};

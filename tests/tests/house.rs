@@ -23,6 +23,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
         "cli",
         &[
             "plan",
+            "privacy",
             "metrics",
             "round",
             "imaging",

@@ -72,7 +72,7 @@ fn norms_squared(gradients: &[(usize, PatientGradients)], patients: &[Range<usiz
                 let values = &values[patient * len..(patient + 1) * len];
                 arch.dispatch(|| square(values))
             }
-            PatientGradients::Ghost(product) => product.norm_squared(&patients[patient]),
+            PatientGradients::Ghost(ghost) => ghost.norm_squared(&patients[patient]),
         });
         parts.sum()
     };
@@ -100,7 +100,7 @@ fn square(values: &[f32]) -> f64 {
 fn weighted(len: usize, gradient: &PatientGradients, patients: &[Range<usize>], factors: &[f64]) -> Vec<f64> {
     let mut sum = vec![0.0; len];
     match gradient {
-        PatientGradients::Ghost(product) => product.add_to(&mut sum, patients, factors),
+        PatientGradients::Ghost(ghost) => ghost.add_to(&mut sum, patients, factors),
         PatientGradients::Instantiated(values) => {
             let arch = Arch::new();
             sum.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, sum)| {

@@ -50,7 +50,7 @@ fn key_figures(row: &ForecastRow) -> Vec<Figure> {
 fn table(forecast: &BudgetForecast) -> Markup {
     html! {
         div.scroll {
-            table {
+            table.forecast {
                 thead {
                     tr {
                         th scope="col" { "ε" }
@@ -76,7 +76,7 @@ fn table(forecast: &BudgetForecast) -> Markup {
 fn line(row: &ForecastRow, wanted: bool) -> Markup {
     html! {
         tr.wanted[wanted] {
-            th scope="row" { (significant(row.epsilon, DIGITS)) @if wanted { " (asked)" } }
+            th scope="row" { (significant(row.epsilon, DIGITS)) @if wanted { ", asked" } }
             td { (significant(row.noise_multiplier, DIGITS)) }
             td { (significant(row.noise_per_coordinate, DIGITS)) }
             td { (significant(row.noise_over_signal, DIGITS)) }
@@ -188,7 +188,7 @@ mod tests {
             "ε = 3, δ = 2e-4",
             "nothing is spent",
             "Take a larger batch.",
-            "(asked)",
+            ", asked",
             "5.33",
             "20.1",
             "50 patients a step",

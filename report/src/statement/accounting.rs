@@ -1,6 +1,6 @@
 //! How much was charged: the accountant, its second opinion, and ε for the whole of δ.
 
-use super::record::{Accounting, ChargeLine};
+use super::record::{Accounting, ChargeLine, CurvePoint};
 use crate::chart::{Axes, Curve, line_chart};
 use crate::numbers::{power, rounded_up, significant};
 use crate::page::EPSILON_DECIMALS;
@@ -56,6 +56,11 @@ fn facts(accounting: &Accounting) -> Vec<Term> {
         Term::new("ε charged so far", rounded_up(accounting.epsilon_spent, BOUND_DECIMALS)),
         Term::new("δ", power(accounting.delta)),
     ];
+    if !accounting.curve.is_empty() {
+        let point = |point: &CurvePoint| format!("{} at {}", rounded_up(point.epsilon, EPSILON_DECIMALS), power(point.delta));
+        let points: Vec<String> = accounting.curve.iter().map(point).collect();
+        facts.push(Term::new("ε of everything at other δ", points.join(", ")));
+    }
     if let Some(second) = &accounting.second_opinion {
         let warning = if second.order_at_end {
             "; the best order is the last that was tried, so a lower bound may exist"

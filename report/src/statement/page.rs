@@ -104,7 +104,7 @@ fn trust(trust: &Trust) -> Vec<Term> {
 
 fn public_data(data: &[String]) -> Markup {
     match data {
-        [] => html! { p { "None: the first model is drawn at random from a public seed." } },
+        [] => html! { p { "None is named by the plan; its first model is drawn at random from a public seed." } },
         data => points(data),
     }
 }
@@ -161,6 +161,7 @@ mod tests {
             "wardround-privacy 0.2.0",
             "Second opinion",
             "order 6.5",
+            "1.60 at 1e-4", "1.60 at 1e-4",
             "ChaCha20",
             "64-bit",
             "the hospital alone",
@@ -169,7 +170,7 @@ mod tests {
             "one officer",
             "evaluation",
             "tuning",
-            "None: the first model",
+            "None is named by the plan",
             "ε ≥ <strong>1.50",
             "95 %",
             "disjoint",

@@ -7,9 +7,7 @@ use crate::output::Output;
 use clap::Args;
 use serde::Serialize;
 use std::process::ExitCode;
-use wardround_privacy::{
-    Adjacency, Charge, Delta, NoiseMultiplier, SamplingRate, epsilon_pld, epsilon_rdp, gaussian_epsilon,
-};
+use wardround_privacy::{Adjacency, Charge, Delta, NoiseMultiplier, SamplingRate, epsilon_pld, gaussian_epsilon};
 use wardround_report::CurvePoint;
 
 #[derive(Debug, Args)]
@@ -39,9 +37,6 @@ pub struct EpsilonArguments {
 struct EpsilonFigures {
     epsilon_pld: f64,
     pld_grid: f64,
-    epsilon_rdp: Option<f64>,
-    rdp_order: Option<f64>,
-    rdp_order_at_end: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     epsilon_exact: Option<f64>,
     delta: f64,
@@ -50,7 +45,6 @@ struct EpsilonFigures {
     reading: Reading,
     curve: Vec<CurvePoint>,
     segments: Vec<Segment>,
-    warnings: Vec<String>,
 }
 
 pub fn run(arguments: &EpsilonArguments, output: Output) -> Result<ExitCode, Failure> {
@@ -72,55 +66,29 @@ impl EpsilonFigures {
     fn of(segments: &[Segment], delta: Delta, adjacency: Adjacency) -> Result<Self, Failure> {
         let charges: Vec<Charge> = segments.iter().map(Segment::charge).filter(|charge| charge.times > 0).collect();
         let pld = epsilon_pld(&charges, delta, adjacency).map_err(Failure::failed)?;
-        // Rényi divergence is bounded here for adding and removing only.
-        let rdp = match adjacency {
-            Adjacency::AddOrRemoveOne => Some(epsilon_rdp(&charges, delta).map_err(Failure::failed)?),
-            Adjacency::ReplaceOne => None,
-        };
-        let mut figures = Self {
+        Ok(Self {
             epsilon_pld: pld.epsilon.get(),
             pld_grid: pld.grid,
-            epsilon_rdp: rdp.map(|rdp| rdp.epsilon.get()),
-            rdp_order: rdp.map(|rdp| rdp.order),
-            rdp_order_at_end: rdp.map(|rdp| rdp.order_at_end),
             epsilon_exact: exact(segments, delta, adjacency)?,
             delta: delta.get(),
             adjacency,
             reading: Reading::of(pld.epsilon, delta),
             curve: curve(&charges, adjacency)?,
             segments: segments.to_vec(),
-            warnings: Vec::new(),
-        };
-        figures.warnings = figures.warnings();
-        Ok(figures)
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        let at_end = "the best Rényi order is the last that was tried, so epsilon_rdp may be far too large; \
-                      epsilon_pld is not affected";
-        let replaced = "there is no Rényi bound for replace-one here; epsilon_rdp is left out";
-        let found = [
-            (self.rdp_order_at_end == Some(true) && self.epsilon_pld > 0.0, at_end),
-            (self.adjacency == Adjacency::ReplaceOne, replaced),
-        ];
-        found.into_iter().filter(|(holds, _)| *holds).map(|(_, words)| words.to_owned()).collect()
+        })
     }
 
     fn in_words(&self) -> String {
         let mut lines: Vec<String> = self.segments.iter().map(ToString::to_string).collect();
         lines.push(format!("neighbours: data {}; δ = {}", in_words(self.adjacency), power(self.delta)));
         let epsilon = |epsilon: f64, how: String| format!("  ε ≤ {:<10} {how}", decimals_up(epsilon));
-        lines.push(epsilon(self.epsilon_pld, format!("by privacy loss distributions, grid {}", power(self.pld_grid))));
+        lines.push(epsilon(self.epsilon_pld, format!("by privacy loss distributions{}", grid(self.pld_grid))));
         if let Some(exact) = self.epsilon_exact {
             lines.push(epsilon(exact, "exactly, as one Gaussian (Balle and Wang 2018)".into()));
-        }
-        if let Some((rdp, order)) = self.epsilon_rdp.zip(self.rdp_order) {
-            lines.push(epsilon(rdp, format!("by Rényi divergence, order {order}: looser")));
         }
         lines.push(self.reading.to_string());
         let points = self.curve.iter().map(|point| format!("{} at {}", decimals_up(point.epsilon), power(point.delta)));
         lines.push(format!("ε for other δ: {}", points.collect::<Vec<_>>().join(", ")));
-        lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
         lines.join("\n")
     }
 }
@@ -142,4 +110,9 @@ fn exact(segments: &[Segment], delta: Delta, adjacency: Adjacency) -> Result<Opt
     };
     let noise = NoiseMultiplier::new(precision.sqrt().recip() / contribution).map_err(Failure::failed)?;
     gaussian_epsilon(noise, 1, delta).map(|epsilon| Some(epsilon.get())).map_err(Failure::failed)
+}
+
+/// No grid where a closed form was used.
+fn grid(width: f64) -> String {
+    if width > 0.0 { format!(", grid {width:.1e}") } else { ", in closed form".into() }
 }

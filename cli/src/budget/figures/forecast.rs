@@ -5,15 +5,13 @@ use super::reading::Reading;
 use super::scenario::Scenario;
 use crate::exit::Failure;
 use wardround_plan::{Accountant, Plan};
-use wardround_privacy::{
-    Delta, Epsilon, Mechanism, NoisyRun, Outlook, StudyCost, StudyCostError, discrete_laplace_half_width,
-};
+use wardround_privacy::{Adjacency, Confidence, Delta, Epsilon, Mechanism, NoisyRun, Outlook, StudyCost, half_width};
 use wardround_report::{BatchCurve, BudgetForecast, ForecastFact, ForecastRow, ScoreForecast};
 
 /// Other promises that are shown.
 const EPSILONS: [f64; 7] = [0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 10.0];
 /// Other batches that are shown, as multiples of the study's.
-const BATCH_FACTORS: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
+const BATCH_FACTORS: [f64; 4] = [0.0625, 0.25, 1.0, 4.0];
 /// Of the interval that is printed for each bin of a histogram of scores.
 const CONFIDENCE: f64 = 0.95;
 /// Weights of a small decoder on a frozen encoder, for comparison.
@@ -93,8 +91,7 @@ impl Promised {
 /// A promise that no noise keeps has no row.
 fn row(scenario: &Scenario, epsilon: f64) -> Option<ForecastRow> {
     let plan = scenario.with_epsilon(epsilon);
-    let cost: Result<StudyCost, StudyCostError> = StudyCost::of(&plan);
-    cost.ok().map(|cost| Promised::new(scenario, &plan, &cost).row())
+    StudyCost::of(&plan).ok().map(|cost| Promised::new(scenario, &plan, &cost).row())
 }
 
 /// The usual promises and the one asked for, ascending.
@@ -140,12 +137,18 @@ fn scores(cost: &StudyCost) -> Option<ScoreForecast> {
     let Mechanism::DiscreteLaplace { scale, sensitivity } = cost.evaluation()?.mechanism else { return None };
     let reserved = cost.reservation();
     let evaluations = reserved.iter().filter(|charge| matches!(charge.mechanism, Mechanism::DiscreteLaplace { .. }));
+    // A patient who is exchanged for another leaves one bin and enters another.
+    let bins = match cost.adjacency() {
+        Adjacency::AddOrRemoveOne => 1.0,
+        Adjacency::ReplaceOne => 2.0,
+    };
+    let confidence = Confidence::new(CONFIDENCE).ok()?;
     Some(ScoreForecast {
         evaluations: evaluations.map(|charge| charge.times).sum(),
-        epsilon_each: f64::from(sensitivity) / scale.get(),
+        epsilon_each: bins * f64::from(sensitivity) / scale.get(),
         scale: scale.get(),
-        half_width_patients: discrete_laplace_half_width(scale, CONFIDENCE),
-        confidence: CONFIDENCE,
+        half_width_patients: half_width(scale, confidence) as u64,
+        confidence: confidence.get(),
     })
 }
 
@@ -194,12 +197,7 @@ fn advice(scenario: &Scenario, asked: &Promised) -> Vec<String> {
             few.outlook()
         ));
     }
-    if outlook > Outlook::LittleLost && u64::from(scenario.batch()) < scenario.patients.div_ceil(NOISE_BOUND_PART) {
-        advice.push(format!(
-            "Take larger batches: a tenth of the patients or more, here {}, with the same number of steps.",
-            scenario.patients.div_ceil(NOISE_BOUND_PART)
-        ));
-    }
+    advice.extend(larger_batches(scenario, asked));
     if asked.delta.get() * scenario.patients as f64 >= 1.0 {
         advice.push(format!(
             "δ is not below one in {} patients: such a promise may be kept by publishing one of them. Write a smaller one.",
@@ -209,5 +207,21 @@ fn advice(scenario: &Scenario, asked: &Promised) -> Vec<String> {
     advice
 }
 
+/// Larger batches help only where noise is at its least already; elsewhere σ grows with them.
+fn larger_batches(scenario: &Scenario, asked: &Promised) -> Option<String> {
+    let batch = u32::try_from(scenario.patients.div_ceil(NOISE_BOUND_PART)).ok()?;
+    if asked.run.outlook() == Outlook::LittleLost || batch <= scenario.batch() {
+        return None;
+    }
+    let ratio = row(&scenario.with_batch(batch)?, asked.epsilon.get())?.noise_over_signal_in_all;
+    (ratio < WORTHWHILE * asked.run.noise_over_signal_in_all()).then(|| {
+        format!(
+            "Take larger batches: with {batch} patients, a tenth of them, it would be {ratio:.3} times over all steps."
+        )
+    })
+}
+
 /// Where noise decides, a batch should hold at least one in so many patients (De et al. 2022).
 const NOISE_BOUND_PART: u64 = 10;
+/// Less than a tenth of improvement is no advice.
+const WORTHWHILE: f64 = 0.9;

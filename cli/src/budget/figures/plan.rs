@@ -88,7 +88,7 @@ fn line(row: &ForecastRow) -> String {
         row.noise_per_coordinate,
         row.noise_over_signal,
         row.noise_over_signal_in_all,
-        row.odds_factor,
+        (row.odds_factor * 10.0).ceil() / 10.0,
         row.outlook
     )
 }

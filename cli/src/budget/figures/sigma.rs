@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::process::ExitCode;
 use wardround_plan::Accountant;
-use wardround_privacy::{Adjacency, Delta, Epsilon, SamplingRate, Target, calibrate_noise, epsilon_pld, epsilon_rdp};
+use wardround_privacy::{Adjacency, Delta, Epsilon, SamplingRate, Target, calibrate_noise, epsilon_pld};
 
 #[derive(Debug, Args)]
 pub struct SigmaArguments {
@@ -69,10 +69,7 @@ impl SigmaFigures {
         let target = Target { epsilon, delta, sampling_rate, steps, adjacency, accountant };
         let noise_multiplier = calibrate_noise(&target, &[]).map_err(Failure::failed)?;
         let charges = [Segment { noise_multiplier, sampling_rate, steps }.charge()];
-        let achieved = match accountant {
-            Accountant::Pld => epsilon_pld(&charges, delta, adjacency).map_err(Failure::failed)?.epsilon,
-            Accountant::Rdp => epsilon_rdp(&charges, delta).map_err(Failure::failed)?.epsilon,
-        };
+        let achieved = epsilon_pld(&charges, delta, adjacency).map_err(Failure::failed)?.epsilon;
         Ok(Self {
             noise_multiplier: noise_multiplier.get(),
             epsilon: achieved.get(),

@@ -5,3 +5,5 @@ mod network;
 mod oracle;
 mod refusals;
 mod single_layers;
+
+pub(in crate::private) use oracle::values;
