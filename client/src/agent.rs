@@ -8,18 +8,19 @@ use crate::dial::{Address, DialError};
 use crate::journal::Journal;
 use crate::ledger::{SiteLedger, SiteLedgerError};
 use crate::notice::Notice;
+use crate::payments::Payments;
 use crate::policy::Policy;
 use crate::report;
 use crate::session::{self, Dialing, Session, SessionEvent};
-use crate::work::{Desk, Outcome};
-use std::collections::BTreeMap;
+use crate::work::{Desk, Outcome, Reports};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, watch};
 use wardround_identity::{Credentials, IdentityError, Role};
-use wardround_plan::{LedgerHead, Plan, SiteId, StudyId, Timestamp};
+use wardround_plan::{LedgerHead, Plan, RoundNumber, SiteId, StudyId, Timestamp};
 use wardround_round::participant::{Effect, Event, Input, Site, Terms};
-use wardround_round::{FromSite, Refusal, RefusalReason, RoundId};
+use wardround_round::{FromSite, Refusal, RefusalReason, RoundId, StudyOutcome};
 use wardround_storage::{Blobs, DatabaseError, LockError, Spool, SpoolLimits, StateLock, StorageError};
 
 /// Finished jobs and session events that may wait for the loop.
@@ -67,6 +68,10 @@ pub struct Agent {
     ledger: SiteLedger,
     heads: watch::Receiver<LedgerHead>,
     plans: BTreeMap<StudyId, Arc<Plan>>,
+    /// Studies that are over but for the last measurement.
+    ended: BTreeSet<StudyId>,
+    /// The last round that was measured of each study since the start.
+    measured: BTreeMap<StudyId, RoundNumber>,
     session: watch::Receiver<Option<Session>>,
     session_events: mpsc::Receiver<SessionEvent>,
     outcomes: mpsc::Receiver<Outcome>,
@@ -113,7 +118,9 @@ impl Agent {
         let (outcomes_in, outcomes) = mpsc::channel(QUEUE_MAX);
         let policy = Arc::new(Policy::new(config.policy.clone()));
         let keys = journal.stream_key().await?;
-        let desk = Desk::new(&config, policy.clone(), spool, keys, session.clone(), outcomes_in, notices.clone())
+        let payments = Payments::new(ledger.clone(), config.data.name.clone(), clock);
+        let reports = Reports { outcomes: outcomes_in, notices: notices.clone() };
+        let desk = Desk::new(&config, policy.clone(), spool, keys, payments, session.clone(), reports)
             .map_err(AgentError::Setup)?;
         let folder = config.credentials.clone();
         let load = Box::new(move || Credentials::load(&folder, clock()));
@@ -128,6 +135,8 @@ impl Agent {
             ledger,
             heads,
             plans: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            measured: BTreeMap::new(),
             session,
             session_events,
             outcomes,
@@ -206,6 +215,7 @@ impl Agent {
             Effect::Persist(at, event) => {
                 self.journal.append(at, &event).await?;
                 self.report(&event);
+                self.settle_after(&event);
             }
             Effect::Say(message) => self.say(message),
             Effect::CheckLedger(head) => self.check_ledger(head).await,
@@ -238,7 +248,10 @@ impl Agent {
             },
             Effect::Report(evaluation, scores) => {
                 let Ok(plan) = self.plan(&evaluation.study) else { return Ok(()) };
-                match self.policy.release(&plan, scores) {
+                if scores.is_empty() {
+                    return Ok(());
+                }
+                match self.desk.release_scores(&plan, scores).await {
                     Ok(released) => self.say(FromSite::Scores {
                         study: evaluation.study,
                         round: evaluation.round,
@@ -250,6 +263,34 @@ impl Agent {
             Effect::Discard(update) => self.desk.discard(update).await,
         }
         Ok(())
+    }
+
+    /// A study that is over is settled once nothing of it is left to be measured.
+    fn settle_after(&mut self, event: &Event) {
+        let over = match event {
+            Event::Ended { study, outcome: StudyOutcome::Finished, .. } if self.measured_last(study) => study,
+            Event::Ended { study, outcome: StudyOutcome::Finished, .. } => {
+                self.ended.insert(study.clone());
+                return;
+            }
+            Event::Ended { study, .. } => study,
+            Event::Evaluated { study, round, .. } => {
+                self.measured.insert(study.clone(), *round);
+                if !self.ended.contains(study) {
+                    return;
+                }
+                study
+            }
+            Event::Decided { .. } | Event::Trained { .. } | Event::Sent { .. } => return,
+        };
+        if let Ok(plan) = self.plan(over) {
+            self.desk.settle(plan);
+        }
+    }
+
+    fn measured_last(&self, study: &StudyId) -> bool {
+        let rounds = self.plans.get(study).map(|plan| plan.study.rounds);
+        self.measured.get(study).map(|round| round.get()) == rounds
     }
 
     /// A ledger that was rolled back refuses every reservation and debit from here on; the person who watches hears why.

@@ -14,6 +14,7 @@ mod guard;
 mod journal;
 mod ledger;
 mod notice;
+mod payments;
 mod policy;
 mod report;
 mod session;

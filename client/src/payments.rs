@@ -6,9 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use wardround_plan::{DataSetName, Digest, Hasher, MetricName, Plan, PlanDigest, RoundNumber, Timestamp};
 use wardround_privacy::{Paid, PaidSteps, Purpose, Released, ReservationId, StudyCost};
-use wardround_round::{
-    HISTOGRAM_BINS, NoisedHistogram, Refusal, RefusalReason, ReportedScore, RoundId,
-};
+use wardround_round::{HISTOGRAM_BINS, NoisedHistogram, Refusal, RefusalReason, ReportedScore, RoundId};
 
 /// The ledger as the site's jobs use it, for one data set. Clones share it.
 #[derive(Clone)]

@@ -1,30 +1,29 @@
 //! The jobs of a site: decide, train, send, measure. Each runs beside the agent's loop and reports back.
 
+mod measuring;
+mod releasing;
+mod training;
+
 use crate::backoff::Backoff;
 use crate::config::SiteConfig;
 use crate::folder::Folder;
-use crate::guard::StepGuard;
 use crate::notice::{Direction, Notice};
 use crate::payments::Payments;
 use crate::policy::Policy;
 use crate::session::Session;
 use crate::transfer::{Moved, TransferError, download, upload};
 use rand::SeedableRng;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use wardround_metrics::dice::{PatientScore, Summary};
-use wardround_models::{ComputeDevice, Evaluator, StepProgress, Trainer, TrainingError, TrainingSet};
-use wardround_plan::{MetricName, Plan, PrivacyMode, RoundNumber, StreamKey, Weights};
-use wardround_privacy::{Paid, PaidSteps, Released};
+use wardround_models::ComputeDevice;
+use wardround_plan::{Plan, StreamKey, Weights};
+use wardround_privacy::Released;
 use wardround_proto::v1::transfer_client::TransferClient;
 use wardround_proto::{Announced, MESSAGE_BYTES_MAX, UploadPurpose, UploadRequest};
-use wardround_round::participant::{Evaluation, Input, Measured, UploadFailure};
-use wardround_round::{
-    FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, ReportedScore, RoundId, Score, UpdateRef,
-};
+use wardround_round::participant::{Evaluation, Input, UploadFailure};
+use wardround_round::{FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, RoundId, UpdateRef};
 use wardround_storage::{Owner, Spool};
 
 /// Shortest time between two messages about the local steps.
@@ -41,6 +40,14 @@ pub enum Outcome {
     },
     /// For the machine as it is.
     Input(Input),
+}
+
+/// Where jobs report to.
+pub struct Reports {
+    /// The agent's loop.
+    pub outcomes: mpsc::Sender<Outcome>,
+    /// Whoever watches.
+    pub notices: mpsc::Sender<Notice>,
 }
 
 /// Where jobs are done.
@@ -67,9 +74,9 @@ impl Desk {
         keys: StreamKey,
         payments: Payments,
         session: watch::Receiver<Option<Session>>,
-        outcomes: mpsc::Sender<Outcome>,
-        notices: mpsc::Sender<Notice>,
+        reports: Reports,
     ) -> Result<Self, String> {
+        let Reports { outcomes, notices } = reports;
         let device = config.compute.device.parse().map_err(|error| format!("[compute] device: {error}"))?;
         let folder = Folder::new(config.data.folder.clone(), policy.grouping());
         let sender = Owner::new("coordinator").map_err(|error| error.to_string())?;
@@ -92,13 +99,8 @@ impl Desk {
             self.blocking(move |desk| desk.folder.patients(&plan).map(|_| plan)).await?
         } else {
             self.payments.reserve(&plan).await?;
-            let data = self
-                .blocking({
-                    let plan = plan.clone();
-                    move |desk| desk.serves(&plan)
-                })
-                .await;
-            match data.and_then(|data| data) {
+            let of = plan.clone();
+            match self.blocking(move |desk| desk.serves(&of)).await.and_then(|data| data) {
                 Ok(()) => Ok(plan),
                 Err(refusal) => {
                     // Nothing was spent; what was set aside goes back.
@@ -121,30 +123,6 @@ impl Desk {
     pub fn settle(&self, plan: Arc<Plan>) {
         let desk = self.clone();
         tokio::spawn(async move { desk.payments.settle(&plan).await });
-    }
-
-    /// Scores, if they may leave the site.
-    pub async fn release_scores(
-        &self,
-        plan: &Plan,
-        scores: Vec<ReportedScore>,
-    ) -> Result<Released<Vec<ReportedScore>>, Refusal> {
-        match plan.privacy.mode {
-            PrivacyMode::None => self.without_privacy(plan, scores),
-            PrivacyMode::Site | PrivacyMode::Client => self.payments.released_scores(scores).await,
-        }
-    }
-
-    async fn release_update(&self, plan: &Plan, update: UpdateRef) -> Result<Released<UpdateRef>, Refusal> {
-        match plan.privacy.mode {
-            PrivacyMode::None => self.without_privacy(plan, update),
-            PrivacyMode::Site | PrivacyMode::Client => self.payments.released(update, update.digest).await,
-        }
-    }
-
-    fn without_privacy<T>(&self, plan: &Plan, value: T) -> Result<Released<T>, Refusal> {
-        let released = self.policy.release(plan, value);
-        released.map_err(|refused| Refusal::new(RefusalReason::PrivacyRequired, refused.to_string()))
     }
 
     /// Runs on a thread that may wait.
@@ -218,101 +196,6 @@ impl Desk {
         let _ = self.outcomes.send(Outcome::Input(input)).await;
     }
 
-    async fn update(
-        &self,
-        plan: Arc<Plan>,
-        invitation: Invitation,
-        cancelled: Arc<AtomicBool>,
-    ) -> Result<UpdateRef, Stopped> {
-        let start = self.model(&plan, invitation.model, &cancelled).await?;
-        let (of, id) = (plan.clone(), invitation.id);
-        let images = self.blocking(move |desk| desk.folder.training_set(&of)).await??;
-        let round = LocalRound { plan, id, start, images, cancelled };
-        if round.plan.privacy.site().is_none() {
-            let update = self.blocking(move |desk| desk.steps(&round)).await??;
-            return self.store(&update).await;
-        }
-        // From here on budget is spent, whatever becomes of the round.
-        let paid = self.payments.round(&round.plan, &round.id).await?;
-        let update = self.blocking(move |desk| desk.private_steps(&round, paid)).await??;
-        let stored = self.store(update.value()).await?;
-        let released = self.payments.record(update.map(|_| stored), stored.digest).await?;
-        Ok(released.into_value())
-    }
-
-    async fn store(&self, update: &Weights) -> Result<UpdateRef, Stopped> {
-        let stored = self.spool.blobs().put_bytes(update.to_le_bytes().into()).await;
-        stored.map(|digest| UpdateRef { digest }).map_err(|error| internal(&error.to_string()))
-    }
-
-    /// The local steps of one round; what comes back is what they changed.
-    fn steps(&self, round: &LocalRound) -> Result<Weights, Stopped> {
-        let LocalRound { plan, id, start, images, .. } = round;
-        let trainer = Trainer::new(plan, self.device).map_err(|error| internal(&error.to_string()))?;
-        let keys = self.keys.derive(id.study.as_str());
-        change(start, trainer.train(start, images, id.round, &keys, &mut self.observer(round)))
-    }
-
-    /// The same with coins, clip and noise.
-    fn private_steps(&self, round: &LocalRound, mut paid: PaidSteps) -> Result<Paid<Weights>, Stopped> {
-        let LocalRound { plan, id, start, images, .. } = round;
-        let trainer = Trainer::new(plan, self.device).map_err(|error| internal(&error.to_string()))?;
-        let keys = self.keys.derive(id.study.as_str());
-        let mut guard = StepGuard(paid.steps());
-        let trained = trainer.train_private(start, images, id.round, &keys, &mut guard, &mut self.observer(round));
-        Ok(paid.finish(change(start, trained)?))
-    }
-
-    /// Tells of each step, and stops where the round is over.
-    fn observer<'a>(&'a self, round: &'a LocalRound) -> impl FnMut(StepProgress) -> ControlFlow<()> + Send + 'a {
-        let LocalRound { id, cancelled, .. } = round;
-        let mut said = Instant::now();
-        move |step| {
-            let (study, round) = (id.study.clone(), id.round);
-            let notice = Notice::Step { study, round, done: step.done, of: step.of, loss: step.loss };
-            let _ = self.notices.try_send(notice);
-            if said.elapsed() >= PROGRESS_EVERY || step.done == step.of {
-                said = Instant::now();
-                self.say(FromSite::Progress { id: id.clone(), steps_done: step.done, steps_total: step.of });
-            }
-            if cancelled.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        }
-    }
-
-    async fn scores(&self, plan: Arc<Plan>, evaluation: &Evaluation) -> Result<Measured, String> {
-        let never = AtomicBool::new(false);
-        let weights = self.model(&plan, evaluation.model, &never).await.map_err(|stopped| stopped.to_string())?;
-        let of = plan.clone();
-        let measuring = self.blocking(move |desk| desk.measure(&of, &weights));
-        let each = measuring.await.map_err(|refusal| refusal.to_string())??;
-        let summary = Summary::of(&each);
-        let score = |mean| Score { metric: MetricName::DiceForeground, mean, patients: summary.n as u32 };
-        let scores: Vec<Score> = summary.mean.map(score).into_iter().collect();
-        let reported = match plan.privacy.mode {
-            PrivacyMode::None => scores.iter().cloned().map(ReportedScore::Exact).collect(),
-            PrivacyMode::Site | PrivacyMode::Client => self.noised(&plan, evaluation.round, &each).await,
-        };
-        Ok(Measured { scores, reported })
-    }
-
-    fn measure(&self, plan: &Plan, weights: &Weights) -> Result<Vec<PatientScore>, String> {
-        let patients = self.folder.patients(plan).map_err(|refusal| refusal.text().to_owned())?;
-        let evaluator = Evaluator::new(plan, weights, self.device).map_err(|error| error.to_string())?;
-        evaluator.evaluate(&patients.validation).map_err(|error| error.to_string())
-    }
-
-    /// What may be told of private scores; nothing where the plan says so or the budget does.
-    async fn noised(&self, plan: &Plan, round: RoundNumber, each: &[PatientScore]) -> Vec<ReportedScore> {
-        let scores: Vec<f64> = each.iter().filter_map(PatientScore::dice).collect();
-        match self.payments.histogram(plan, round, &scores).await {
-            Ok(reported) => reported.unwrap_or_default(),
-            Err(reason) => {
-                tracing::warn!(%reason, "scores stay here");
-                Vec::new()
-            }
-        }
-    }
-
     /// Fetches a model, over as many connections as it takes.
     async fn model(&self, plan: &Plan, model: ModelRef, cancelled: &AtomicBool) -> Result<Weights, Stopped> {
         let object = Announced { digest: model.digest, size_bytes: model.bytes };
@@ -368,24 +251,6 @@ impl Desk {
 
     fn moved(&self, direction: Direction, moved: Moved) {
         let _ = self.notices.try_send(Notice::Transfer { direction, done: moved.done_bytes, of: moved.total_bytes });
-    }
-}
-
-/// One attempt at a round, with everything its steps need.
-struct LocalRound {
-    plan: Arc<Plan>,
-    id: RoundId,
-    start: Weights,
-    images: Arc<TrainingSet>,
-    cancelled: Arc<AtomicBool>,
-}
-
-/// What training changed.
-fn change(start: &Weights, trained: Result<Weights, TrainingError>) -> Result<Weights, Stopped> {
-    match trained {
-        Ok(trained) => trained.minus(start).map_err(|error| failed(&error.to_string())),
-        Err(TrainingError::Stopped { .. }) => Err(Stopped::Cancelled),
-        Err(error) => Err(failed(&error.to_string())),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What leaves a site. Nothing that was computed from patients crosses the border except as a [`Released`] value,
-//! and only this crate can make one.
+//! and only this crate can make one: with a receipt of the ledger, or with the hospital's consent to no privacy at all.
+//!
+#![doc = include_str!("../TRAPS.md")]
 
 mod account;
 mod adaptive_clip;

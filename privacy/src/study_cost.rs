@@ -125,3 +125,56 @@ fn evaluation(
     let scale = LaplaceScale::new(contribution * evaluations as f64 / (share * epsilon.get()))?;
     Ok(histogram_charges(scale).first().copied())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::epsilon_pld;
+
+    const PLAN: &str = include_str!("../../configs/phantoms-private.toml");
+
+    fn plan(from: &str, to: &str) -> Plan {
+        let text = PLAN.replace(from, to);
+        assert!(from.is_empty() || text != PLAN, "`{from}` is not in the plan");
+        Plan::from_toml(&text).expect("a good plan")
+    }
+
+    fn spent(cost: &StudyCost) -> f64 {
+        let (_, delta) = cost.budget();
+        epsilon_pld(&cost.reservation(), delta, cost.adjacency()).expect("accountable").epsilon.get()
+    }
+
+    #[test]
+    fn everything_a_study_reserves_is_within_its_epsilon_and_uses_it() {
+        for plan in [plan("", ""), plan("clip = 1.0", "clip = 1.0\nadjacency = \"replace_one\"")] {
+            let cost = StudyCost::of(&plan).expect("a budget that can be kept");
+            let spent = spent(&cost);
+            assert!(spent <= 8.0 && spent > 7.9, "{spent}");
+        }
+    }
+
+    #[test]
+    fn spare_rounds_and_evaluations_are_paid_for() {
+        let sigma = |plan: &Plan| StudyCost::of(plan).expect("a budget that can be kept").noise_multiplier().get();
+        let (spare, none) = (plan("", ""), plan("spare_rounds = 2 ", "spare_rounds = 0 "));
+        assert!(sigma(&spare) > sigma(&none), "spare rounds cost noise");
+        assert!(sigma(&spare) > sigma(&plan("epsilon_share = 0.05", "epsilon_share = 0.0")), "so do evaluations");
+        let cost = StudyCost::of(&spare).expect("a budget that can be kept");
+        let [training, evaluations] = cost.reservation()[..] else { panic!("{:?}", cost.reservation()) };
+        let rounds = u64::from(spare.study.rounds) + 2;
+        assert_eq!(training.times, rounds * u64::from(spare.training.local_steps));
+        assert_eq!(evaluations.times, u64::from(spare.study.rounds.div_ceil(spare.evaluation.every)) + 2);
+    }
+
+    #[test]
+    fn no_evaluation_is_paid_for_where_none_leaves() {
+        let cost = StudyCost::of(&plan("epsilon_share = 0.05", "epsilon_share = 0.0")).expect("kept");
+        assert_eq!((cost.evaluation(), cost.reservation().len()), (None, 1));
+    }
+
+    #[test]
+    fn a_plan_without_privacy_has_no_cost() {
+        let open = Plan::from_toml(include_str!("../../configs/phantoms.toml")).expect("a good plan");
+        assert_eq!(StudyCost::of(&open), Err(StudyCostError::NotPrivate));
+    }
+}

@@ -147,8 +147,11 @@ impl Slot {
     }
 
     /// The same from gradients of each image, `[images, values]`.
-    pub(crate) fn add_rows(&self, rows: &[f32]) {
+    pub(crate) fn add_rows(&self, rows: Vec<f32>) {
         let images = self.patients().last().map_or(0, |rows| rows.end);
+        if images == self.patients().len() {
+            return self.add(rows);
+        }
         let values = rows.len() / images.max(1);
         let mut sums = vec![0.0; self.patients().len() * values];
         if values > 0 {

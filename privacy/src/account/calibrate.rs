@@ -1,7 +1,7 @@
 //! The noise for a budget: the smallest noise multiplier with which everything stays within (ε, δ).
 
 use super::charges::merged;
-use super::{AccountError, epsilon_pld, gaussian};
+use super::{AccountError, epsilon_pld, epsilon_rdp, gaussian};
 use crate::{Adjacency, Charge, Delta, Epsilon, Mechanism, NoiseMultiplier, SamplingRate};
 use wardround_plan::Accountant;
 
@@ -73,7 +73,11 @@ impl Bracket {
 
 impl Target {
     fn cost(&self, charges: &[Charge]) -> Result<Epsilon, AccountError> {
-        Ok(epsilon_pld(charges, self.delta, self.adjacency)?.epsilon)
+        match (self.accountant, self.adjacency) {
+            (Accountant::Pld, adjacency) => Ok(epsilon_pld(charges, self.delta, adjacency)?.epsilon),
+            (Accountant::Rdp, Adjacency::AddOrRemoveOne) => Ok(epsilon_rdp(charges, self.delta)?.epsilon),
+            (Accountant::Rdp, Adjacency::ReplaceOne) => Err(AccountError::ReplaceOneByRdp),
+        }
     }
 
     /// ln of what everything costs with this noise, over the target; positive where it is too much.

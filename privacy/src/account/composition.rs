@@ -7,8 +7,9 @@
 //! - every bin is raised by a bound on its rounding error, and negative bins count as zero.
 
 use super::losses::{Cumulants, GridLosses};
-use realfft::RealFftPlanner;
 use realfft::num_complex::Complex;
+use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A mechanism's losses and the number of its uses.
 #[derive(Debug, Clone)]
@@ -115,8 +116,7 @@ impl Composed {
 /// Tilted masses from the window's top down, each raised by its rounding error, and the logarithm of their scale.
 fn transform(parts: &[Repeated], window: Window) -> (Vec<f64>, f64) {
     let length = window.length;
-    let mut planner = RealFftPlanner::<f64>::new();
-    let (forward, inverse) = (planner.plan_fft_forward(length), planner.plan_fft_inverse(length));
+    let (forward, inverse) = plans(length);
     let depth = (length as f64).log2() + 1.0;
     let mut input = forward.make_input_vec();
     let mut spectrum = forward.make_output_vec();
@@ -125,7 +125,8 @@ fn transform(parts: &[Repeated], window: Window) -> (Vec<f64>, f64) {
     for part in parts {
         log_moment += part.times as f64 * fold(&part.losses, window.tilt, &mut input);
         forward.process(&mut input, &mut spectrum).expect("both buffers were made by the plan");
-        let reach = window.tilt * part.losses.grid * part.losses.masses.len() as f64;
+        let (first, last) = part.losses.ends();
+        let reach = window.tilt * part.losses.grid * (last - first) as f64;
         let error = QUADRATURE_ERROR + ROUNDING * (8.0 * depth + 4.0 * reach.abs() + 64.0);
         for (so_far, value) in product.iter_mut().zip(&spectrum) {
             *so_far = so_far.times(Certain::power(*value, error, part.times));
@@ -144,18 +145,37 @@ fn transform(parts: &[Repeated], window: Window) -> (Vec<f64>, f64) {
     ((0..length as i64).map(|down| bin(window.top - down)).collect(), log_moment)
 }
 
+/// Both transforms; those of ordinary lengths are planned once, since that takes longer than to use them.
+fn plans(length: usize) -> (Arc<dyn RealToComplex<f64>>, Arc<dyn ComplexToReal<f64>>) {
+    static PLANNER: Mutex<Option<RealFftPlanner<f64>>> = Mutex::new(None);
+    if length > KEPT_LENGTH_MAX {
+        let mut planner = RealFftPlanner::new();
+        return (planner.plan_fft_forward(length), planner.plan_fft_inverse(length));
+    }
+    let mut kept = PLANNER.lock().unwrap_or_else(PoisonError::into_inner);
+    let planner = kept.get_or_insert_with(RealFftPlanner::new);
+    (planner.plan_fft_forward(length), planner.plan_fft_inverse(length))
+}
+
+/// Longer plans are not kept: all up to here take 20 MB together.
+const KEPT_LENGTH_MAX: usize = 1 << 18;
+
 /// Tilts and normalises losses and wraps them around; returns the logarithm of the norm.
 fn fold(losses: &GridLosses, tilt: f64, input: &mut [f64]) -> f64 {
     input.fill(0.0);
     let length = input.len() as i64;
     let mut total = 0.0;
-    losses.tilted(tilt, |index, tilted| {
-        input[index.rem_euclid(length) as usize] += tilted;
-        total += tilted;
+    // Where multiple `start` of the grid is bin 0.
+    let mut start = losses.ends().0.div_euclid(length) * length;
+    losses.tilted(tilt, |one| {
+        while one.index >= start + length {
+            start += length;
+        }
+        input[(one.index - start) as usize] += one.mass;
+        total += one.mass;
     });
     input.iter_mut().for_each(|mass| *mass /= total);
-    let origin = if tilt > 0.0 { losses.last() } else { losses.first };
-    total.ln() + tilt * losses.grid * origin as f64
+    total.ln() + tilt * losses.grid * losses.origin(tilt) as f64
 }
 
 /// A number of the spectrum and a bound on its error.
@@ -167,7 +187,7 @@ struct Certain {
 
 impl Certain {
     fn times(self, other: Self) -> Self {
-        let (ours, theirs) = (self.value.norm(), other.value.norm());
+        let (ours, theirs) = (norm(self.value), norm(other.value));
         let error = self.error * theirs + ours * other.error + self.error * other.error;
         Self { value: self.value * other.value, error: error + 4.0 * ROUNDING * ours * theirs }
     }
@@ -175,11 +195,20 @@ impl Certain {
     /// A power of a value of norm at most 1 whose own error is `error`: (|v| + e)^n - |v|^n is about n e |v|^(n-1) e^(n e),
     /// and below that plus e² where |v| is no larger than e.
     fn power(value: Complex<f64>, error: f64, exponent: u64) -> Self {
-        let below = power(value, exponent - 1);
         let times = exponent as f64;
-        let first = times * (error + 4.0 * ROUNDING) * below.norm() * (times * error).exp();
+        // |v|^n < e^-750: most of a long spectrum.
+        if (1.0 - value.norm_sqr()) * (times - 1.0) > 1500.0 {
+            return Self { value: Complex::default(), error: error * error };
+        }
+        let below = power(value, exponent - 1);
+        let first = times * (error + 4.0 * ROUNDING) * norm(below) * (times * error).exp();
         Self { value: below * value, error: first + error * error }
     }
+}
+
+/// Without the scaling of `hypot`: what underflows here is nothing beside the error.
+fn norm(value: Complex<f64>) -> f64 {
+    value.norm_sqr().sqrt()
 }
 
 fn power(value: Complex<f64>, mut exponent: u64) -> Complex<f64> {
@@ -196,7 +225,7 @@ fn power(value: Complex<f64>, mut exponent: u64) -> Complex<f64> {
 
 /// What a bin's value and its error can be at most: sums over the whole spectrum, of which half is stored.
 fn total(product: &[Certain], length: usize) -> (f64, f64) {
-    let sums = product.iter().fold((0.0, 0.0), |sum, one| (sum.0 + one.value.norm(), sum.1 + one.error));
+    let sums = product.iter().fold((0.0, 0.0), |sum, one| (sum.0 + norm(one.value), sum.1 + one.error));
     (2.0 * sums.0 / length as f64, 2.0 * sums.1 / length as f64)
 }
 

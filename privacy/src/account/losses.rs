@@ -2,18 +2,25 @@
 //! and Manurangsi 2022).
 //!
 //! Mass between two grid points goes to both of them, so that its P-mass and its Q-mass stay what they are. The
-//! hockey-stick curve then passes through the true one at grid points and is linear in e^ε between: never below it.
+//! hockey-stick curve then passes through the true one at grid points and is linear in e^ε between: never below it. Where
+//! little mass is, only every second, fourth, ... grid point is used.
 
-use super::pair::Atom;
+use super::cells::{Cell, Coarsening};
 use super::step::Step;
 
-/// P-masses at losses `(first + i) * grid`, and the mass of unbounded loss.
+/// P-masses at multiples of the grid, in increasing order, and the mass of unbounded loss.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct GridLosses {
     pub(super) grid: f64,
-    pub(super) first: i64,
-    pub(super) masses: Vec<f64>,
     pub(super) infinity: f64,
+    masses: Vec<Mass>,
+}
+
+/// P-mass at a multiple of the grid.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Mass {
+    pub(super) index: i64,
+    pub(super) mass: f64,
 }
 
 /// ln E[e^(λL)] over the finite losses, and its first two derivatives in λ.
@@ -25,58 +32,63 @@ pub(super) struct Cumulants {
 }
 
 impl GridLosses {
-    pub(super) fn of(step: &Step, grid: f64) -> Self {
-        let (low, high) = step.range();
-        let first = (low / grid).floor() - 1.0;
-        let count = (high / grid).floor() - first + 3.0;
-        let mut losses = Self { grid, first: first as i64, masses: vec![0.0; count as usize], infinity: 0.0 };
-        let split = -1.0 / (-grid).exp_m1();
-        step.cells(grid, |atom| losses.add(atom, first, split));
+    pub(super) fn of(step: &Step, grid: f64, coarsening: &Coarsening) -> Self {
+        let mut losses = Self { grid, infinity: 0.0, masses: Vec::new() };
+        step.cells(grid, coarsening, |cell| losses.add(cell));
         losses.settle();
         losses
     }
 
-    /// Splits an atom between its neighbours on the grid, keeping P-mass and Q-mass.
-    fn add(&mut self, atom: Atom, first: f64, split: f64) {
-        if atom.loss == f64::INFINITY {
-            self.infinity += atom.mass;
-            return;
+    fn add(&mut self, cell: Cell) {
+        match cell {
+            Cell::Unbounded { mass } => self.infinity += mass,
+            Cell::Bounded { index, multiple, lower, upper } => {
+                self.push(Mass { index, mass: lower });
+                self.push(Mass { index: index + multiple, mass: upper });
+            }
         }
-        let cell = (atom.loss / self.grid).floor();
-        let upper = (-(cell * self.grid - atom.loss).exp_m1() * split).clamp(0.0, 1.0) * atom.mass;
-        let index = (cell - first) as usize;
-        self.masses[index] += atom.mass - upper;
-        self.masses[index + 1] += upper;
     }
 
-    /// The heaviest mass takes what makes the total 1, so that no rounding error is raised to the number of steps.
+    fn push(&mut self, added: Mass) {
+        match self.masses.last_mut() {
+            Some(last) if last.index == added.index => last.mass += added.mass,
+            _ if added.mass > 0.0 => self.masses.push(added),
+            _ => {}
+        }
+    }
+
+    /// Sorts; and the heaviest mass takes what makes the total 1, so that no rounding error is raised to the number of steps.
     fn settle(&mut self) {
-        while self.masses.len() > 1 && self.masses.last() == Some(&0.0) {
-            self.masses.pop();
-        }
-        let empty = self.masses.iter().take_while(|mass| **mass == 0.0).count().min(self.masses.len() - 1);
-        self.masses.drain(..empty);
-        self.first += empty as i64;
-        let missing = 1.0 - self.infinity - compensated_sum(&self.masses);
-        if let Some(heaviest) = self.masses.iter_mut().max_by(|a, b| a.total_cmp(b)) {
-            *heaviest += missing;
+        self.masses.sort_by_key(|one| one.index);
+        self.masses.dedup_by(|next, kept| {
+            let same = next.index == kept.index;
+            kept.mass += if same { next.mass } else { 0.0 };
+            same
+        });
+        let missing = 1.0 - self.infinity - compensated_sum(self.masses.iter().map(|one| one.mass));
+        if let Some(heaviest) = self.masses.iter_mut().max_by(|a, b| a.mass.total_cmp(&b.mass)) {
+            heaviest.mass += missing;
         }
     }
 
-    /// The largest finite loss, as a multiple of the grid.
-    pub(super) fn last(&self) -> i64 {
-        self.first + self.masses.len() as i64 - 1
+    /// The smallest and the largest finite loss, as multiples of the grid.
+    pub(super) fn ends(&self) -> (i64, i64) {
+        (self.masses.first().map_or(0, |one| one.index), self.masses.last().map_or(0, |one| one.index))
+    }
+
+    /// The loss that weighs most under a tilt.
+    pub(super) fn origin(&self, tilt: f64) -> i64 {
+        if tilt > 0.0 { self.ends().1 } else { self.ends().0 }
     }
 
     pub(super) fn cumulants(&self, tilt: f64) -> Cumulants {
         let (mut mass, mut first, mut second) = (0.0, 0.0, 0.0);
-        // Losses are counted from the end that weighs most, where the exponential is 1.
-        let origin = if tilt > 0.0 { self.last() } else { self.first };
-        self.tilted(tilt, |index, tilted| {
-            let distance = (index - origin) as f64;
-            mass += tilted;
-            first += tilted * distance;
-            second += tilted * distance * distance;
+        let origin = self.origin(tilt);
+        self.tilted(tilt, |one| {
+            let distance = (one.index - origin) as f64;
+            mass += one.mass;
+            first += one.mass * distance;
+            second += one.mass * distance * distance;
         });
         let mean = first / mass;
         Cumulants {
@@ -86,25 +98,32 @@ impl GridLosses {
         }
     }
 
-    /// Visits every index with its mass times e^(λ (loss - the extreme loss)).
-    pub(super) fn tilted(&self, tilt: f64, mut visit: impl FnMut(i64, f64)) {
-        let step = tilt * self.grid;
-        let powers: Vec<f64> = (0..BLOCK).map(|k| (step * k as f64).exp()).collect();
-        let origin = if tilt > 0.0 { self.masses.len() as f64 - 1.0 } else { 0.0 };
-        for (block, masses) in self.masses.chunks(BLOCK).enumerate() {
-            let start = block * BLOCK;
-            let scale = (step * (start as f64 - origin)).exp();
-            for (k, mass) in masses.iter().enumerate() {
-                visit(self.first + (start + k) as i64, mass * (scale * powers[k]));
+    /// Visits all masses times e^(λ (loss - origin)).
+    pub(super) fn tilted(&self, tilt: f64, mut visit: impl FnMut(Mass)) {
+        let origin = self.origin(tilt);
+        let factor = |indices: i64| (tilt * self.grid * indices as f64).exp();
+        let (mut last_gap, mut ratio) = (0, 1.0);
+        for block in self.masses.chunks(BLOCK) {
+            // One exponential for a block and one for each new gap; the rest are products, too few to gather errors.
+            let mut weight = factor(block[0].index - origin);
+            let mut previous = block[0].index;
+            for one in block {
+                let gap = one.index - previous;
+                if gap != last_gap {
+                    (last_gap, ratio) = (gap, factor(gap));
+                }
+                weight *= ratio;
+                previous = one.index;
+                visit(Mass { index: one.index, mass: one.mass * weight });
             }
         }
     }
 }
 
-/// Masses that share one exponential.
+/// Masses that share an exponential.
 const BLOCK: usize = 32;
 
-fn compensated_sum(terms: &[f64]) -> f64 {
+fn compensated_sum(terms: impl Iterator<Item = f64>) -> f64 {
     let (mut sum, mut lost) = (0.0_f64, 0.0);
     for term in terms {
         let next = sum + term;

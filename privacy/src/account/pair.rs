@@ -43,11 +43,11 @@ pub(super) struct Atom {
 impl Pair {
     /// ln P/Q at an outcome.
     pub(super) fn loss(&self, x: f64) -> f64 {
-        let (up, down) = (log_mix(self.rate, self.noise.log_ratio(x)), log_mix(self.rate, self.noise.log_ratio(-x)));
+        let mixed = |x| log_mix(self.rate, self.noise.log_ratio(x));
         match self.view {
-            View::Removed => up,
-            View::Added => -down,
-            View::Replaced => up - down,
+            View::Removed => mixed(x),
+            View::Added => -mixed(-x),
+            View::Replaced => mixed(x) - mixed(-x),
         }
     }
 

@@ -6,6 +6,7 @@ use super::sketch::Sketch;
 use super::step::{Side, Step};
 use super::{AccountError, gaussian};
 use crate::{Adjacency, Charge, Delta, Epsilon};
+use rayon::prelude::*;
 
 /// What the PLD accountant says.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,34 +60,38 @@ impl Composition {
         Self { sides: sides.into_iter().map(|steps| (Sketch::of(&steps), steps)).collect(), cut }
     }
 
-    /// ε at δ, on grids that are refined until it moves by less than 0.1 %.
+    /// ε at δ, on grids that are refined until it moves by less than 0.1 % and should be nearer than [`FINE`].
     pub(super) fn refined(&self, delta: Delta) -> Result<PldEpsilon, AccountError> {
         let mut grid = self.grid(delta.get(), COARSE);
         let mut epsilon = self.epsilon_on(grid, delta.get());
-        let mut divisor = COARSE_TO_FINE;
+        let mut divisor = FIRST_DIVISOR;
         for _ in 0..REFINEMENTS {
             let finer = (grid / divisor).max(self.finest());
             let next = self.epsilon_on(finer, delta.get()).min(epsilon);
-            let settled = epsilon - next <= TOLERANCE * next || finer >= grid;
-            (grid, epsilon, divisor) = (finer, next, 2.0);
+            // The overestimate goes with the square of the grid, so two values tell what is left of it.
+            let moved = if next > 0.0 { (epsilon - next) / next.max(EPSILON_NEGLIGIBLE) } else { 0.0 };
+            let left = moved / (divisor * divisor - 1.0);
+            let settled = (moved <= TOLERANCE && left <= enough(finer)) || finer >= grid;
+            (grid, epsilon) = (finer, next);
             if settled {
                 break;
             }
+            divisor = (1.1 * (left / enough(finer)).sqrt()).clamp(1.5, DIVISOR_MAX);
         }
         finite(epsilon, grid, delta, self.cut)
     }
 
-    /// ε at δ on the grid that should be fine enough, unchecked: still an upper bound.
-    pub(super) fn epsilon_once(&self, delta: f64) -> f64 {
-        self.epsilon_on(self.grid(delta, FINE), delta)
-    }
-
     fn epsilon_on(&self, grid: f64, delta: f64) -> f64 {
-        self.on_grid(grid).iter().map(|side| side.epsilon(delta)).fold(0.0, f64::max)
+        let sides = self.sides.par_iter();
+        let epsilons =
+            sides.map(|(sketch, steps)| SideLosses::on_grid(sketch.clone(), steps, grid, &[delta.ln()]).epsilon(delta));
+        epsilons.reduce(|| 0.0, f64::max)
     }
 
-    pub(super) fn on_grid(&self, grid: f64) -> Vec<SideLosses> {
-        self.sides.iter().map(|(sketch, steps)| SideLosses::on_grid(sketch.clone(), steps, grid)).collect()
+    /// Both sides on one grid, made for the δ around these.
+    pub(super) fn on_grid(&self, grid: f64, log_deltas: &[f64]) -> Vec<SideLosses> {
+        let side = |(sketch, steps): &(Sketch, Vec<_>)| SideLosses::on_grid(sketch.clone(), steps, grid, log_deltas);
+        self.sides.par_iter().map(side).collect()
     }
 
     /// The grid that should overestimate ε by a share of `error`.
@@ -112,6 +117,11 @@ fn grid_of(sketch: &Sketch, log_delta: f64, error: f64) -> f64 {
     grid
 }
 
+/// How near is near enough: on grids that are finer than any other accountant's, a digit less.
+fn enough(grid: f64) -> f64 {
+    if grid > GRID_OF_OTHERS { FINE } else { 10.0 * FINE }
+}
+
 fn finite(epsilon: f64, grid: f64, delta: Delta, tails: f64) -> Result<PldEpsilon, AccountError> {
     let too_small = AccountError::DeltaTooSmall { delta: delta.get(), tails };
     let epsilon = Epsilon::new(epsilon * (1.0 + ROUND_UP)).map_err(|_| too_small)?;
@@ -124,9 +134,15 @@ const TOLERANCE: f64 = 1e-3;
 /// What the grid of the answer should overestimate ε by: far less than [`TOLERANCE`].
 pub(super) const FINE: f64 = 4e-6;
 
-/// The first grid is this much coarser than the second, so that the comparison costs little; the error goes with the square.
-const COARSE_TO_FINE: f64 = 4.0;
-const COARSE: f64 = FINE * COARSE_TO_FINE * COARSE_TO_FINE;
+/// Half of the spacing at which Google's dp-accounting stops.
+const GRID_OF_OTHERS: f64 = 5e-5;
+
+/// What the first grid should overestimate ε by, and how much finer the second is.
+const COARSE: f64 = 256.0 * FINE;
+const FIRST_DIVISOR: f64 = 4.0;
+
+/// How much finer one grid is than the one before, at most.
+const DIVISOR_MAX: f64 = 8.0;
 
 /// Grids that are tried.
 const REFINEMENTS: u32 = 8;
@@ -139,7 +155,7 @@ const CELLS_MAX: f64 = 2_097_152.0;
 const EPSILON_NEGLIGIBLE: f64 = 1e-6;
 
 /// Share of δ that tails of all uses may weigh before they are moved to infinity.
-const CUT: f64 = 1e-8;
+pub(super) const CUT: f64 = 1e-8;
 
 /// What the last steps of arithmetic can be off by.
 const ROUND_UP: f64 = 1e-12;

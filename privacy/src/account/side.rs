@@ -4,6 +4,7 @@ use super::composition::{Composed, Repeated, Window, cumulants};
 use super::losses::GridLosses;
 use super::sketch::{Saddle, Sketch};
 use super::step::Step;
+use rayon::prelude::*;
 
 /// One side of a composition.
 #[derive(Debug, Clone)]
@@ -13,9 +14,14 @@ pub(super) struct SideLosses {
 }
 
 impl SideLosses {
-    pub(super) fn on_grid(sketch: Sketch, steps: &[(Step, u64)], grid: f64) -> Self {
-        let repeated = |(step, times): &(Step, u64)| Repeated { losses: GridLosses::of(step, grid), times: *times };
-        Self { sketch, parts: steps.iter().map(repeated).collect() }
+    /// Composes on a grid that is made for the δ around these.
+    pub(super) fn on_grid(sketch: Sketch, steps: &[(Step, u64)], grid: f64, log_deltas: &[f64]) -> Self {
+        let tilts: Vec<f64> = log_deltas.iter().map(|log_delta| sketch.saddle_of_delta(*log_delta).tilt).collect();
+        let parts = steps.par_iter().enumerate().map(|(index, (step, times))| {
+            let coarsening = sketch.coarsening(index, grid, &tilts);
+            Repeated { losses: GridLosses::of(step, grid, &coarsening), times: *times }
+        });
+        Self { parts: parts.collect(), sketch }
     }
 
     /// ε(δ); infinite where the cut tails weigh more than δ.
@@ -57,7 +63,7 @@ impl SideLosses {
 
     /// The highest bin, and the mass above it.
     fn top(&self, tilt: f64, tail: f64, grid: f64) -> (i64, f64) {
-        let largest = self.parts.iter().map(|part| part.times as f64 * part.losses.last() as f64).sum::<f64>() * grid;
+        let largest = self.parts.iter().map(|part| part.times as f64 * part.losses.ends().1 as f64).sum::<f64>() * grid;
         let tilt = self.sketch.tilt_of_tail(tail.ln()).max(tilt);
         let bound = (cumulants(&self.parts, tilt).log_moment - tail.ln()) / tilt;
         if bound < largest { ((bound / grid).ceil() as i64, tail) } else { ((largest / grid).round() as i64, 0.0) }
@@ -96,14 +102,14 @@ impl SideLosses {
     }
 }
 
-/// The next length >= `bins` of the form 2^k or 3·2^k.
+/// The next length >= `bins` of the form 2^k, 5·2^k, 3·2^k or 7·2^k.
 fn quick_length(bins: usize) -> usize {
     let power = bins.next_power_of_two().max(64);
-    if bins <= power / 4 * 3 { power / 4 * 3 } else { power }
+    (5..8).map(|eighths| power / 8 * eighths).find(|length| *length >= bins).unwrap_or(power)
 }
 
-/// Share of δ that a tail may take: six digits below what is asked of ε.
-const TAIL_SHARE: f64 = 1e-10;
+/// Share of δ that a tail may take.
+const TAIL_SHARE: f64 = 1e-8;
 
 /// The smallest δ that is looked for.
 const LOG_TAIL_MIN: f64 = -600.0;

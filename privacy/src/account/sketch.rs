@@ -1,6 +1,7 @@
 //! What a composition will look like, from a few hundred exact losses: where to tilt, how fine a grid to use. Only choices
 //! follow from it, never a bound.
 
+use super::cells::{Allowance, Coarsening};
 use super::losses::Cumulants;
 use super::pair::Atom;
 use super::special::mills_ratio;
@@ -94,6 +95,17 @@ impl Sketch {
         0.5 * (tilt + 1.0) * spread
     }
 
+    /// How much wider than the grid the cells of a mechanism may be where, under all these tilts, little mass is.
+    pub(super) fn coarsening(&self, mechanism: usize, grid: f64, tilts: &[f64]) -> Coarsening {
+        let atoms = &self.parts[mechanism].0;
+        let allowance = |tilt: &f64| {
+            let one = cumulants(atoms, *tilt);
+            let bulk = 1.0 / one.variance.sqrt().max(grid);
+            Allowance { tilt: *tilt, log_moment: one.log_moment, cubed: grid.powi(3) * bulk / BULK_OVER_TAIL }
+        };
+        Coarsening { tilts: tilts.iter().map(allowance).collect() }
+    }
+
     /// The finite losses of one use, from the smallest to the largest of all mechanisms.
     pub(super) fn width(&self) -> f64 {
         let losses = || self.parts.iter().flat_map(|(atoms, _)| atoms).map(|atom| atom.loss);
@@ -121,6 +133,9 @@ fn merged(atoms: &[Atom]) -> Atom {
     let mass: f64 = atoms.iter().map(|atom| atom.mass).sum();
     Atom { loss: atoms.iter().map(|atom| atom.loss * atom.mass / mass).sum(), mass }
 }
+
+/// Cells are widened where the density is below that of the bulk by this: the tails then add a third of what the bulk does.
+const BULK_OVER_TAIL: f64 = 27.0;
 
 /// Atoms that a sketch sums.
 const ATOMS_MAX: usize = 2048;

@@ -1,6 +1,7 @@
 //! One mechanism seen from one side: the privacy loss of a single use, exactly.
 
 use super::AccountError;
+use super::cells::{self, Cell, Coarsening};
 use super::lattice::Lattice;
 use super::pair::{Atom, Noise, Pair, View};
 use crate::{Adjacency, Mechanism};
@@ -63,27 +64,6 @@ impl Step {
         Self { parts: ours.chain(theirs).collect(), tail: self.tail }
     }
 
-    /// Smallest and largest finite loss that matter.
-    pub(super) fn range(&self) -> (f64, f64) {
-        let mut range = (f64::INFINITY, f64::NEG_INFINITY);
-        let mut widen = |loss: f64| {
-            if loss.is_finite() {
-                range = (range.0.min(loss), range.1.max(loss));
-            }
-        };
-        for (_, shape) in &self.parts {
-            match shape {
-                Shape::Listed(lattice) => lattice.atoms.iter().for_each(|atom| widen(atom.loss)),
-                Shape::Smooth(pair) => {
-                    let parts = pair.smooth_parts(self.tail);
-                    pair.tails(&parts).iter().for_each(|atom| widen(atom.loss));
-                    parts.iter().for_each(|part| widen(pair.loss(part.to)));
-                }
-            }
-        }
-        range
-    }
-
     /// Visits losses and masses that integrate it to about six digits: enough to choose a grid, not to state a bound.
     pub(super) fn sketch(&self, mut visit: impl FnMut(Atom)) {
         for (weight, shape) in &self.parts {
@@ -99,32 +79,18 @@ impl Step {
         }
     }
 
-    /// Visits losses and masses that integrate it to full precision within each cell of a grid.
-    pub(super) fn cells(&self, grid: f64, mut visit: impl FnMut(Atom)) {
+    /// Visits the cells of a grid, integrated to full precision.
+    pub(super) fn cells(&self, grid: f64, coarsening: &Coarsening, mut visit: impl FnMut(Cell)) {
         for (weight, shape) in &self.parts {
-            let mut weighted = |atom: Atom| visit(Atom { mass: atom.mass * weight, ..atom });
+            let mut weighted = |cell: Cell| visit(cell.weighted(*weight));
             match shape {
-                Shape::Listed(lattice) => lattice.atoms.iter().for_each(|atom| weighted(*atom)),
-                Shape::Smooth(pair) => by_cells(pair, self.tail, grid, &mut weighted),
+                Shape::Listed(lattice) => lattice.atoms.iter().for_each(|atom| weighted(cells::of_atom(*atom, grid))),
+                Shape::Smooth(pair) => {
+                    let parts = pair.smooth_parts(self.tail);
+                    pair.tails(&parts).into_iter().for_each(|atom| weighted(cells::of_atom(atom, grid)));
+                    parts.into_iter().for_each(|part| cells::of_part(pair, part, grid, coarsening, &mut weighted));
+                }
             }
-        }
-    }
-}
-
-fn by_cells(pair: &Pair, tail: f64, grid: f64, visit: &mut impl FnMut(Atom)) {
-    let parts = pair.smooth_parts(tail);
-    pair.tails(&parts).into_iter().for_each(&mut *visit);
-    for part in parts {
-        let mut from = part.from;
-        let mut edge = (pair.loss(from) / grid).floor() + 1.0;
-        while from < part.to {
-            // Below the smallest loss the outcome is -∞, above the largest ∞.
-            let outcome = pair.outcome(edge * grid);
-            let to = if outcome < part.to { outcome.max(from) } else { part.to };
-            if to > from {
-                pair.integrate(super::quadrature::Interval { from, to }, 0.1, visit);
-            }
-            (from, edge) = (to, edge + 1.0);
         }
     }
 }

@@ -27,8 +27,11 @@ const FINENESS: f64 = 1e-4;
 const FLOAT_SUM_SLACK: f64 = 1.0 / (1 << 15) as f64;
 /// Exponents that leave room on both sides: neither g nor a sum of 2^18 contributions leaves the normal numbers.
 const EXPONENTS: std::ops::RangeInclusive<i32> = -900..=900;
-/// Integers up to here are exact in f64; no clipped sum comes near (2^18 · 10^4 · √(2^34) < 2^49).
-const INTEGERS: f64 = (1_u64 << 52) as f64;
+/// Numbers up to here can be rounded by [`round`]; no clipped sum comes near (2 · 2^18 · 10^4 · √(2^34) < 2^50).
+const INTEGERS: f64 = (1_u64 << 51) as f64;
+/// Adding and taking away 1.5 · 2^52 rounds to the nearest integer, as numbers of that size have no fraction: two
+/// additions where `round` may be a call.
+const ROUNDER: f64 = 6_755_399_441_055_744.0;
 
 /// A grid of multiples of 2^k, and what one patient can change on it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,14 +76,20 @@ impl Grid {
 
     /// The nearest integer; `None` for what is not finite or larger than any clipped sum.
     pub fn snap(&self, value: f64) -> Option<i64> {
-        let steps = (value / self.step).round_ties_even();
-        (steps.abs() <= INTEGERS).then_some(steps as i64)
+        let steps = value / self.step;
+        (steps.abs() <= INTEGERS).then(|| round(steps))
     }
 
     /// The real number of an integer on the grid. Rounding it, beyond 2^53, is work on what is public already.
     pub fn value(&self, steps: i64) -> f64 {
         steps as f64 * self.step
     }
+}
+
+/// The nearest integer of a number up to 2^51, the even one of two.
+#[inline]
+pub(super) fn round(value: f64) -> i64 {
+    ((value + ROUNDER) - ROUNDER) as i64
 }
 
 /// The largest power of two that is at most `bound`, read from its exponent.
@@ -101,6 +110,16 @@ mod tests {
         let clip = ClipNorm::new(clip).expect("positive");
         let multiplier = NoiseMultiplier::new(multiplier).expect("positive");
         Grid::new(clip, multiplier, entries)
+    }
+
+    #[test]
+    fn rounding_is_to_the_nearest() {
+        let largest = INTEGERS as i64;
+        for (value, nearest) in [(0.4, 0), (0.6, 1), (-0.4, 0), (-0.6, -1), (-7.5, -8), (1e12 + 0.4, 1_000_000_000_000)]
+        {
+            assert_eq!(round(value), nearest, "{value}");
+        }
+        assert_eq!([round(INTEGERS), round(-INTEGERS), round(INTEGERS - 0.5)], [largest, -largest, largest]);
     }
 
     #[test]

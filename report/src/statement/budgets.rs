@@ -1,7 +1,7 @@
 //! What is allowed, what is spent, what is left, and who decides.
 
 use super::record::{BudgetLine, Officers};
-use crate::numbers::{NONE, date, power, rounded_down, rounded_up};
+use crate::numbers::{NONE, power, rounded_down, rounded_up};
 use crate::page::EPSILON_DECIMALS;
 use crate::terms::points;
 use crate::text::visible;
@@ -50,7 +50,7 @@ fn row(budget: &BudgetLine) -> Markup {
     }
 }
 
-/// Who may change a budget, and who has.
+/// Who may change a budget.
 pub(crate) fn officers(officers: &Officers) -> Markup {
     html! {
         p {
@@ -60,28 +60,6 @@ pub(crate) fn officers(officers: &Officers) -> Markup {
         }
         @if officers.named.is_empty() { p.note { "No officer is enrolled, so nobody can raise a budget." } }
         @else { (points(&officers.named)) }
-        @if !officers.decisions.is_empty() {
-            div.scroll {
-                table {
-                    thead {
-                        tr {
-                            th.words scope="col" { "When" }
-                            th.words scope="col" { "Decided" }
-                            th.words scope="col" { "Signed by" }
-                        }
-                    }
-                    tbody {
-                        @for decision in &officers.decisions {
-                            tr {
-                                th.words scope="row" { (date(decision.at_ms)) }
-                                td.words { (visible(&decision.what)) }
-                                td.words { (visible(&decision.by)) }
-                            }
-                        }
-                    }
-                }
-            }
-        }
     }
 }
 

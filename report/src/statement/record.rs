@@ -184,19 +184,6 @@ pub struct Officers {
     pub signatures_to_raise: u32,
     /// Signatures that lower one.
     pub signatures_to_lower: u32,
-    /// What they decided, in order.
-    pub decisions: Vec<Decision>,
-}
-
-/// One decision about a budget.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Decision {
-    /// When, in milliseconds since the Unix epoch.
-    pub at_ms: u64,
-    /// What.
-    pub what: String,
-    /// By whom.
-    pub by: String,
 }
 
 /// Whom one has to trust.

@@ -120,15 +120,9 @@ fn budget(scope: &str, allowed: f64, reserved: f64) -> BudgetLine {
 }
 
 fn officers() -> Officers {
-    let decision = Decision {
-        at_ms: 1_767_000_000_000,
-        what: "raised the budget of all time to ε = 10".into(),
-        by: "Anna Meier and Jan Novak".into(),
-    };
     Officers {
         named: vec!["Anna Meier, key 3f2a".into(), "Jan Novak, key 91bc".into()],
         signatures_to_raise: 2,
         signatures_to_lower: 1,
-        decisions: vec![decision],
     }
 }

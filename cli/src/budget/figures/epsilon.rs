@@ -7,16 +7,18 @@ use crate::output::Output;
 use clap::Args;
 use serde::Serialize;
 use std::process::ExitCode;
-use wardround_privacy::{Adjacency, Charge, Delta, NoiseMultiplier, SamplingRate, epsilon_pld, gaussian_epsilon};
+use wardround_privacy::{
+    Adjacency, Charge, Delta, NoiseMultiplier, SamplingRate, epsilon_pld, epsilon_rdp, gaussian_epsilon,
+};
 use wardround_report::CurvePoint;
 
 #[derive(Debug, Args)]
 pub struct EpsilonArguments {
     /// σ: standard deviation of the noise over the norm that one patient contributes at most
-    #[arg(long, requires_all = ["sampling_rate", "steps"], required_unless_present = "segments", allow_negative_numbers = true)]
+    #[arg(long, requires_all = ["sampling_rate", "steps"], required_unless_present = "segments", allow_hyphen_values = true)]
     noise_multiplier: Option<NoiseMultiplier>,
     /// q: chance of each patient to be in one step, by a coin of her own; 1 is everybody, without sampling
-    #[arg(long, requires = "noise_multiplier", required_unless_present = "segments", allow_negative_numbers = true)]
+    #[arg(long, requires = "noise_multiplier", required_unless_present = "segments", allow_hyphen_values = true)]
     sampling_rate: Option<SamplingRate>,
     /// T: steps
     #[arg(long, requires = "noise_multiplier", required_unless_present = "segments", value_parser = clap::value_parser!(u64).range(..=STEPS_MAX))]
@@ -25,7 +27,7 @@ pub struct EpsilonArguments {
     #[arg(long = "segment", value_name = "SIGMA,Q,STEPS")]
     segments: Vec<Segment>,
     /// δ: the chance that the bound may miss
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_hyphen_values = true)]
     delta: Delta,
     /// Which data sets are neighbours
     #[arg(long, value_enum, default_value_t)]
@@ -37,6 +39,9 @@ pub struct EpsilonArguments {
 struct EpsilonFigures {
     epsilon_pld: f64,
     pld_grid: f64,
+    epsilon_rdp: Option<f64>,
+    rdp_order: Option<f64>,
+    rdp_order_at_end: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     epsilon_exact: Option<f64>,
     delta: f64,
@@ -45,6 +50,7 @@ struct EpsilonFigures {
     reading: Reading,
     curve: Vec<CurvePoint>,
     segments: Vec<Segment>,
+    warnings: Vec<String>,
 }
 
 pub fn run(arguments: &EpsilonArguments, output: Output) -> Result<ExitCode, Failure> {
@@ -66,16 +72,38 @@ impl EpsilonFigures {
     fn of(segments: &[Segment], delta: Delta, adjacency: Adjacency) -> Result<Self, Failure> {
         let charges: Vec<Charge> = segments.iter().map(Segment::charge).filter(|charge| charge.times > 0).collect();
         let pld = epsilon_pld(&charges, delta, adjacency).map_err(Failure::failed)?;
-        Ok(Self {
+        // Rényi divergence is bounded here for adding and removing only.
+        let rdp = match adjacency {
+            Adjacency::AddOrRemoveOne => Some(epsilon_rdp(&charges, delta).map_err(Failure::failed)?),
+            Adjacency::ReplaceOne => None,
+        };
+        let mut figures = Self {
             epsilon_pld: pld.epsilon.get(),
             pld_grid: pld.grid,
+            epsilon_rdp: rdp.map(|rdp| rdp.epsilon.get()),
+            rdp_order: rdp.map(|rdp| rdp.order),
+            rdp_order_at_end: rdp.map(|rdp| rdp.order_at_end),
             epsilon_exact: exact(segments, delta, adjacency)?,
             delta: delta.get(),
             adjacency,
             reading: Reading::of(pld.epsilon, delta),
             curve: curve(&charges, adjacency)?,
             segments: segments.to_vec(),
-        })
+            warnings: Vec::new(),
+        };
+        figures.warnings = figures.warnings();
+        Ok(figures)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let at_end = "the best Rényi order is the last that was tried, so epsilon_rdp may be far too large; \
+                      epsilon_pld is not affected";
+        let replaced = "there is no Rényi bound for replace-one here; epsilon_rdp is left out";
+        let found = [
+            (self.rdp_order_at_end == Some(true) && self.epsilon_pld > 0.0, at_end),
+            (self.adjacency == Adjacency::ReplaceOne, replaced),
+        ];
+        found.into_iter().filter(|(holds, _)| *holds).map(|(_, words)| words.to_owned()).collect()
     }
 
     fn in_words(&self) -> String {
@@ -86,9 +114,13 @@ impl EpsilonFigures {
         if let Some(exact) = self.epsilon_exact {
             lines.push(epsilon(exact, "exactly, as one Gaussian (Balle and Wang 2018)".into()));
         }
+        if let Some((rdp, order)) = self.epsilon_rdp.zip(self.rdp_order) {
+            lines.push(epsilon(rdp, format!("by Rényi divergence, order {order}: looser")));
+        }
         lines.push(self.reading.to_string());
         let points = self.curve.iter().map(|point| format!("{} at {}", decimals_up(point.epsilon), power(point.delta)));
         lines.push(format!("ε for other δ: {}", points.collect::<Vec<_>>().join(", ")));
+        lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
         lines.join("\n")
     }
 }

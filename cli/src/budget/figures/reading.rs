@@ -3,7 +3,7 @@
 use crate::exit::Failure;
 use serde::Serialize;
 use std::fmt;
-use wardround_privacy::{Adjacency, Charge, Delta, Epsilon, epsilon_pld};
+use wardround_privacy::{Adjacency, Charge, Delta, Epsilon, Profile, reading};
 use wardround_report::CurvePoint;
 
 /// δ of the curve, from large to small.
@@ -22,10 +22,8 @@ pub struct Reading {
 
 impl Reading {
     pub fn of(epsilon: Epsilon, delta: Delta) -> Self {
-        let epsilon = epsilon.get();
-        // (e^ε - 1) / (e^ε + 1) = tanh(ε/2), which does not overflow; 2δ / (e^ε + 1) likewise.
-        let advantage = (epsilon / 2.0).tanh() + 2.0 * delta.get() / (epsilon.exp() + 1.0);
-        Self { odds_factor: epsilon.exp(), attack_advantage: advantage.min(1.0), band: band(epsilon) }
+        let read = reading(epsilon, delta);
+        Self { odds_factor: read.odds_factor, attack_advantage: read.attack_advantage, band: band(epsilon.get()) }
     }
 
     /// For a page.
@@ -59,14 +57,12 @@ fn band(epsilon: f64) -> &'static str {
 
 /// ε for the whole of δ; where δ is too small for a bound, the point is missing.
 pub fn curve(charges: &[Charge], adjacency: Adjacency) -> Result<Vec<CurvePoint>, Failure> {
-    let mut points = Vec::new();
-    for delta in CURVE_DELTAS {
-        let at = Delta::new(delta).map_err(Failure::failed)?;
-        points.extend(
-            epsilon_pld(charges, at, adjacency).ok().map(|pld| CurvePoint { delta, epsilon: pld.epsilon.get() }),
-        );
-    }
-    Ok(points)
+    let profile = Profile::compose(charges, adjacency).map_err(Failure::failed)?;
+    let point = |delta: f64| {
+        let epsilon = profile.epsilon(Delta::new(delta).ok()?).ok()?;
+        Some(CurvePoint { delta, epsilon: epsilon.get() })
+    };
+    Ok(CURVE_DELTAS.into_iter().filter_map(point).collect())
 }
 
 /// A bound with four decimals, never below what it is.

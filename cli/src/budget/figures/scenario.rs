@@ -27,19 +27,19 @@ pub struct PlanArguments {
     #[arg(long, required_unless_present = "plan")]
     local_steps: Option<u32>,
     /// Patients expected in one step
-    #[arg(long, required_unless_present = "plan")]
+    #[arg(long, required_unless_present = "plan", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     batch: Option<u32>,
     /// ε of the whole study; with a plan, the plan's unless given
-    #[arg(long, required_unless_present = "plan", allow_negative_numbers = true)]
+    #[arg(long, required_unless_present = "plan", allow_hyphen_values = true)]
     epsilon: Option<Epsilon>,
     /// δ of the whole study; without it, a round number below 1 in 10 times the patients
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_hyphen_values = true)]
     delta: Option<Delta>,
     /// Evaluations whose scores leave the site
     #[arg(long, requires = "epsilon_share", value_parser = clap::value_parser!(u32).range(1..))]
     evaluations: Option<u32>,
     /// Share of ε for all evaluations
-    #[arg(long, requires = "evaluations", allow_negative_numbers = true)]
+    #[arg(long, requires = "evaluations", allow_hyphen_values = true)]
     epsilon_share: Option<f64>,
     /// Rounds beyond the study's that are paid for, in case some are repeated
     #[arg(long, value_parser = clap::value_parser!(u32).range(..=100_000))]

@@ -8,18 +8,18 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use std::process::ExitCode;
 use wardround_plan::Accountant;
-use wardround_privacy::{Adjacency, Delta, Epsilon, SamplingRate, Target, calibrate_noise, epsilon_pld};
+use wardround_privacy::{Adjacency, Delta, Epsilon, SamplingRate, Target, calibrate_noise, epsilon_pld, epsilon_rdp};
 
 #[derive(Debug, Args)]
 pub struct SigmaArguments {
     /// ε that all steps together may cost
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_hyphen_values = true)]
     epsilon: Epsilon,
     /// δ: the chance that the bound may miss
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_hyphen_values = true)]
     delta: Delta,
     /// q: chance of each patient to be in one step, by a coin of her own; 1 is everybody, without sampling
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_hyphen_values = true)]
     sampling_rate: SamplingRate,
     /// T: steps
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=STEPS_MAX))]
@@ -69,7 +69,10 @@ impl SigmaFigures {
         let target = Target { epsilon, delta, sampling_rate, steps, adjacency, accountant };
         let noise_multiplier = calibrate_noise(&target, &[]).map_err(Failure::failed)?;
         let charges = [Segment { noise_multiplier, sampling_rate, steps }.charge()];
-        let achieved = epsilon_pld(&charges, delta, adjacency).map_err(Failure::failed)?.epsilon;
+        let achieved = match accountant {
+            Accountant::Pld => epsilon_pld(&charges, delta, adjacency).map_err(Failure::failed)?.epsilon,
+            Accountant::Rdp => epsilon_rdp(&charges, delta).map_err(Failure::failed)?.epsilon,
+        };
         Ok(Self {
             noise_multiplier: noise_multiplier.get(),
             epsilon: achieved.get(),

@@ -92,7 +92,6 @@ impl Build {
             clip: ClipNorm::new(CLIP_NORM).expect("positive"),
             noise_multiplier: NoiseMultiplier::new(NOISE_MULTIPLIER * self.noise_share).expect("positive"),
             kind: self.noise,
-            adjacency: Adjacency::AddOrRemoveOne,
         }
     }
 }

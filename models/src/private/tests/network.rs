@@ -7,6 +7,7 @@ use crate::registry::{Network, tests::model};
 use crate::{batch, loss};
 use burn::module::Module;
 use ndarray::{Array2, Array3};
+use std::cell::Cell;
 use std::ops::Range;
 use wardround_imaging::Example;
 use wardround_plan::ModelSection;
@@ -114,6 +115,30 @@ fn a_patient_whose_gradient_is_not_finite_counts_as_zero() {
         assert_eq!(with.not_finite, 1, "{bad} {way:?}");
         assert_eq!(with.sum, without.sum, "{bad} {way:?}: her good image counts as little as the bad one");
         assert!(with.loss.is_finite());
+    }
+}
+
+#[test]
+fn who_else_is_in_the_batch_changes_no_bit_of_a_gradient() {
+    // Otherwise the rounding of the others' gradients would tell of a patient, and no clip bounds that.
+    for model in [model(), ModelSection { width: 4, depth: 5, channels: 3, ..model() }] {
+        let network = network(&model);
+        let hers = vec![image(&model, 0), image(&model, 1)];
+        let (other, third) = (vec![image(&model, 2)], (3..8).map(|salt| image(&model, salt)).collect::<Vec<_>>());
+        for way in [Way::Kernels, Way::Taps] {
+            let norm = Cell::new(0.0);
+            let alone = PatientBatch::of([hers.clone()]);
+            let unclipped = |squared| {
+                norm.set(squared);
+                1.0
+            };
+            let alone = sum(&network, &alone, &unclipped, way);
+            let only_hers = |squared: f64| if squared == norm.get() { 1.0 } else { 0.0 };
+            for among in [vec![hers.clone(), other.clone()], vec![third.clone(), hers.clone(), other.clone()]] {
+                let among = sum(&network, &PatientBatch::of(among), &only_hers, way);
+                assert!(among.sum == alone.sum, "{way:?}, depth {}", model.depth);
+            }
+        }
     }
 }
 

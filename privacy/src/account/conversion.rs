@@ -1,0 +1,71 @@
+//! From a Rényi curve to ε and δ: Canonne, Kamath and Steinke 2020, Prop. 12, at the best of a fixed list of orders.
+
+use super::AccountError;
+use super::charges::merged;
+use super::rdp::rdp_of_all;
+use crate::{Charge, Delta, Epsilon};
+
+/// What the RDP accountant says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RdpEpsilon {
+    /// An upper bound on ε.
+    pub epsilon: Epsilon,
+    /// The order that gave it.
+    pub order: f64,
+    /// Whether that order is the first or the last of the list; then a longer list might give less.
+    pub order_at_end: bool,
+}
+
+/// ε of all charges together at δ, by Rényi differential privacy, for adding or removing a patient. Looser than
+/// [`super::epsilon_pld`], by an independent way.
+///
+/// # Errors
+/// [`AccountError`] where the charges are too many, or no order gives a finite bound.
+pub fn epsilon_rdp(charges: &[Charge], delta: Delta) -> Result<RdpEpsilon, AccountError> {
+    let charges = merged(charges)?;
+    best_epsilon(&orders(), |order| rdp_of_all(&charges, order), delta)
+}
+
+/// The orders that are tried: 1.1 to 10.9 by tenths, 11 to 64, and four powers of two.
+pub(super) fn orders() -> Vec<f64> {
+    let tenths = (11..110).map(|tenth| f64::from(tenth) / 10.0);
+    let whole = (11..=64).map(f64::from);
+    tenths.chain(whole).chain([128.0, 256.0, 512.0, 1024.0]).collect()
+}
+
+/// The least ε over a list of orders.
+pub(super) fn best_epsilon(
+    orders: &[f64],
+    curve: impl Fn(f64) -> f64,
+    delta: Delta,
+) -> Result<RdpEpsilon, AccountError> {
+    let candidates = orders.iter().map(|order| (epsilon_at(*order, curve(*order), delta), *order));
+    let (epsilon, order) = candidates.min_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or((f64::INFINITY, 1.0));
+    let order_at_end = epsilon > 0.0 && (Some(&order) == orders.first() || Some(&order) == orders.last());
+    let no_order =
+        AccountError::OutOfRange { what: "Rényi curve", value: epsilon, range: "more noise or fewer steps" };
+    let epsilon = Epsilon::new(epsilon * (1.0 + 1e-12)).map_err(|_| no_order)?;
+    Ok(RdpEpsilon { epsilon, order, order_at_end })
+}
+
+/// ε at δ from ε(a) at one order.
+pub(super) fn epsilon_at(order: f64, rdp: f64, delta: Delta) -> f64 {
+    let delta = delta.get();
+    // Bretagnolle and Huber: the total variation is at most √(1 - e^-KL), and KL at most ε(a).
+    if delta * delta + (-rdp).exp_m1() > 0.0 {
+        return 0.0;
+    }
+    (rdp + shortfall(order, delta)).max(0.0)
+}
+
+/// What conversion adds to ε(a): ln(1 - 1/a) - (ln δ + ln a)/(a - 1).
+pub(super) fn shortfall(order: f64, delta: f64) -> f64 {
+    (-1.0 / order).ln_1p() - (delta.ln() + order.ln()) / (order - 1.0)
+}
+
+/// ln δ at ε from ε(a) at one order.
+pub(super) fn log_delta_at(order: f64, rdp: f64, epsilon: f64) -> f64 {
+    let total_variation = 0.5 * (-(-rdp).exp_m1()).ln();
+    let moment = (order - 1.0) * (rdp - epsilon + (-1.0 / order).ln_1p()) - order.ln();
+    total_variation.min(moment).min(0.0)
+}
