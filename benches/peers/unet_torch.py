@@ -1,104 +1,17 @@
-"""The training step of the benchmark `training_step`, by PyTorch: the network of models/src/unet.rs with the same loss.
-
-Prints {"weights": N, "torch": VERSION}, then reads lines {"steps": N} and answers each with the median over so many steps,
-after one to warm up: {"wall_ms": ..., "processor_ms": ...}.
-"""
+"""The plain training step of the benchmark `training_step`, by PyTorch; see unet.py."""
 
 import environment
 
 environment.enter("torch", ["torch"])
 
-import argparse
-import json
-import statistics
-import sys
-import time
-
 import torch
-from torch import nn
-
-SMOOTHING = 1.0
+from unet import Unet, asked, serve
 
 
-def block(inputs, outputs):
-    layers = []
-    for channels in (inputs, outputs):
-        groups = next((groups for groups in (8, 4) if outputs % groups == 0), 1)
-        layers += [nn.Conv2d(channels, outputs, 3, padding=1, bias=False), nn.GroupNorm(groups, outputs), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers)
-
-
-class Unet(nn.Module):
-    def __init__(self, width, depth, channels=1, classes=2):
-        super().__init__()
-        at = [width << level for level in range(depth)]
-        self.encoder = nn.ModuleList(block(inputs, outputs) for inputs, outputs in zip([channels, *at], at))
-        upwards = list(reversed(range(depth - 1)))
-        self.up = nn.ModuleList(nn.ConvTranspose2d(at[level + 1], at[level], 2, stride=2) for level in upwards)
-        self.decoder = nn.ModuleList(block(2 * at[level], at[level]) for level in upwards)
-        self.head = nn.Conv2d(width, classes, 1)
-
-    def forward(self, features):
-        skipped = []
-        for level, encode in enumerate(self.encoder):
-            features = encode(features if level == 0 else nn.functional.max_pool2d(features, 2))
-            skipped.append(features)
-        skipped.pop()
-        for up, decode in zip(self.up, self.decoder):
-            features = decode(torch.cat([up(features), skipped.pop()], 1))
-        return self.head(features)
-
-
-def loss_of(scores, truth):
-    """models/src/loss.rs: cross entropy plus one minus soft Dice, for each image by itself, then the mean."""
-    log_probabilities = torch.log_softmax(scores, 1)
-    cross_entropy = -(log_probabilities * truth).flatten(1).sum(1) / (scores.shape[2] * scores.shape[3])
-    probabilities, truth = log_probabilities.exp()[:, 1:].flatten(2), truth[:, 1:].flatten(2)
-    dice = (2 * (probabilities * truth).sum(2) + SMOOTHING) / (probabilities.sum(2) + truth.sum(2) + SMOOTHING)
-    return (cross_entropy + 1 - dice.mean(1)).mean()
-
-
-def disc(pixels, batch):
-    """A disc on a slope, as in the benchmark: image and truth as ones and zeros."""
-    line = torch.arange(pixels, dtype=torch.float32)
-    inside = (torch.hypot(line[:, None] - pixels / 2, line[None, :] - pixels / 2) < pixels / 4).float()
-    image = 0.5 * inside + 0.5 * line[None, :] / pixels
-    image = (image - image.mean()) / image.std()
-    return image.expand(batch, 1, -1, -1).contiguous(), torch.stack([1 - inside, inside]).expand(batch, -1, -1, -1).contiguous()
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    for name in ("width", "depth", "pixels", "batch", "threads"):
-        parser.add_argument(f"--{name}", type=int, required=True)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(1)
+def make(arguments):
     network = Unet(arguments.width, arguments.depth)
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.001)
-    images, truth = disc(arguments.pixels, arguments.batch)
-    say(weights=sum(weight.numel() for weight in network.parameters()), torch=torch.__version__)
-    for line in sys.stdin:
-        spans = [step(network, optimizer, images, truth) for _ in range(json.loads(line)["steps"] + 1)][1:]
-        wall, processor = (statistics.median(values) for values in zip(*spans))
-        say(wall_ms=wall, processor_ms=processor)
-
-
-def step(network, optimizer, images, truth):
-    wall, processor = time.perf_counter(), time.process_time()
-    optimizer.zero_grad(set_to_none=True)
-    loss = loss_of(network(images), truth)
-    loss.backward()
-    optimizer.step()
-    # As ours does, which refuses a step that is not finite.
-    if not torch.isfinite(loss):
-        sys.exit("the loss is not finite")
-    return (time.perf_counter() - wall) * 1e3, (time.process_time() - processor) * 1e3
-
-
-def say(**what):
-    print(json.dumps(what), flush=True)
+    return network, torch.optim.Adam(network.parameters(), lr=0.001)
 
 
 if __name__ == "__main__":
-    main()
+    serve(make, asked(), f"torch {torch.__version__}")

@@ -6,19 +6,21 @@
 use crate::config::SiteConfig;
 use crate::dial::{Address, DialError};
 use crate::journal::Journal;
+use crate::ledger::{SiteLedger, SiteLedgerError};
 use crate::notice::Notice;
+use crate::payments::Payments;
 use crate::policy::Policy;
 use crate::report;
 use crate::session::{self, Dialing, Session, SessionEvent};
-use crate::work::{Desk, Outcome};
-use std::collections::BTreeMap;
+use crate::work::{Desk, Outcome, Reports};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, watch};
 use wardround_identity::{Credentials, IdentityError, Role};
-use wardround_plan::{Plan, SiteId, StudyId, Timestamp};
+use wardround_plan::{LedgerHead, Plan, RoundNumber, SiteId, StudyId, Timestamp};
 use wardround_round::participant::{Effect, Event, Input, Site, Terms};
-use wardround_round::{FromSite, Refusal, RefusalReason, RoundId};
+use wardround_round::{FromSite, Refusal, RefusalReason, RoundId, StudyOutcome};
 use wardround_storage::{Blobs, DatabaseError, LockError, Spool, SpoolLimits, StateLock, StorageError};
 
 /// Finished jobs and session events that may wait for the loop.
@@ -47,6 +49,9 @@ pub enum AgentError {
     /// Models and updates.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The privacy ledger.
+    #[error(transparent)]
+    Ledger(#[from] SiteLedgerError),
     /// The device, or the state folder itself.
     #[error("{0}")]
     Setup(String),
@@ -60,7 +65,13 @@ pub struct Agent {
     state: std::path::PathBuf,
     policy: Arc<Policy>,
     desk: Desk,
+    ledger: SiteLedger,
+    heads: watch::Receiver<LedgerHead>,
     plans: BTreeMap<StudyId, Arc<Plan>>,
+    /// Studies that are over but for the last measurement.
+    ended: BTreeSet<StudyId>,
+    /// The last round that was measured of each study since the start.
+    measured: BTreeMap<StudyId, RoundNumber>,
     session: watch::Receiver<Option<Session>>,
     session_events: mpsc::Receiver<SessionEvent>,
     outcomes: mpsc::Receiver<Outcome>,
@@ -90,6 +101,9 @@ impl Agent {
         std::fs::create_dir_all(&config.state).map_err(setup)?;
         let lock = StateLock::acquire(&config.state, "site")?;
         let journal = Journal::open(&config.state).await?;
+        let ledger = SiteLedger::open(&config.state, &config.credentials).await?;
+        let mut heads = ledger.heads();
+        heads.mark_changed();
         let blobs = Blobs::open(&config.state)?;
         let limits = SpoolLimits {
             upload_bytes_max: MODEL_BYTES_MAX,
@@ -104,7 +118,9 @@ impl Agent {
         let (outcomes_in, outcomes) = mpsc::channel(QUEUE_MAX);
         let policy = Arc::new(Policy::new(config.policy.clone()));
         let keys = journal.stream_key().await?;
-        let desk = Desk::new(&config, policy.clone(), spool, keys, session.clone(), outcomes_in, notices.clone())
+        let payments = Payments::new(ledger.clone(), config.data.name.clone(), clock);
+        let reports = Reports { outcomes: outcomes_in, notices: notices.clone() };
+        let desk = Desk::new(&config, policy.clone(), spool, keys, payments, session.clone(), reports)
             .map_err(AgentError::Setup)?;
         let folder = config.credentials.clone();
         let load = Box::new(move || Credentials::load(&folder, clock()));
@@ -116,7 +132,11 @@ impl Agent {
             state: config.state,
             policy,
             desk,
+            ledger,
+            heads,
             plans: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            measured: BTreeMap::new(),
             session,
             session_events,
             outcomes,
@@ -141,6 +161,7 @@ impl Agent {
             let input = tokio::select! {
                 Some(event) = self.session_events.recv() => self.session_input(event),
                 Some(outcome) = self.outcomes.recv() => self.outcome_input(outcome),
+                Ok(()) = self.heads.changed() => Input::Ledger(*self.heads.borrow_and_update()),
             };
             self.site.handle((self.clock)(), input);
             while let Some(effect) = self.site.poll_effect() {
@@ -194,8 +215,10 @@ impl Agent {
             Effect::Persist(at, event) => {
                 self.journal.append(at, &event).await?;
                 self.report(&event);
+                self.settle_after(&event);
             }
             Effect::Say(message) => self.say(message),
+            Effect::CheckLedger(head) => self.check_ledger(head).await,
             Effect::Decide(offer) => self.desk.decide(offer),
             Effect::Train(invitation) => {
                 let id = invitation.id.clone();
@@ -225,7 +248,10 @@ impl Agent {
             },
             Effect::Report(evaluation, scores) => {
                 let Ok(plan) = self.plan(&evaluation.study) else { return Ok(()) };
-                match self.policy.release(&plan, scores) {
+                if scores.is_empty() {
+                    return Ok(());
+                }
+                match self.desk.release_scores(&plan, scores).await {
                     Ok(released) => self.say(FromSite::Scores {
                         study: evaluation.study,
                         round: evaluation.round,
@@ -237,6 +263,42 @@ impl Agent {
             Effect::Discard(update) => self.desk.discard(update).await,
         }
         Ok(())
+    }
+
+    /// A study that is over is settled once nothing of it is left to be measured.
+    fn settle_after(&mut self, event: &Event) {
+        let over = match event {
+            Event::Ended { study, outcome: StudyOutcome::Finished, .. } if self.measured_last(study) => study,
+            Event::Ended { study, outcome: StudyOutcome::Finished, .. } => {
+                self.ended.insert(study.clone());
+                return;
+            }
+            Event::Ended { study, .. } => study,
+            Event::Evaluated { study, round, .. } => {
+                self.measured.insert(study.clone(), *round);
+                if !self.ended.contains(study) {
+                    return;
+                }
+                study
+            }
+            Event::Decided { .. } | Event::Trained { .. } | Event::Sent { .. } => return,
+        };
+        if let Ok(plan) = self.plan(over) {
+            self.desk.settle(plan);
+        }
+    }
+
+    fn measured_last(&self, study: &StudyId) -> bool {
+        let rounds = self.plans.get(study).map(|plan| plan.study.rounds);
+        self.measured.get(study).map(|round| round.get()) == rounds
+    }
+
+    /// A ledger that was rolled back refuses every reservation and debit from here on; the person who watches hears why.
+    async fn check_ledger(&self, head: LedgerHead) {
+        if let Err(error) = self.ledger.witnessed(head).await {
+            tracing::error!(reason = %error, "the coordinator has seen another ledger of this site");
+            self.tell(Notice::Trouble { reason: error.to_string() });
+        }
     }
 
     /// Lost where there is no connection; the machine says it again when it matters.

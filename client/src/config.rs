@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
-use wardround_plan::{DocumentError, PlanDigest, parse_document};
+use wardround_plan::{DataSetName, DocumentError, PlanDigest, parse_document};
 
 /// `site.toml`. Paths are relative to the file.
 #[derive(Debug, Clone, Deserialize)]
@@ -28,6 +28,10 @@ pub struct SiteConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
+    /// The name under which the privacy budget of these patients is kept. Another name is another budget: give the same
+    /// patients the same name for ever.
+    #[serde(default = "scans")]
+    pub name: DataSetName,
     /// Folder with `manifest.csv`, `images/` and `masks/`.
     pub folder: PathBuf,
 }
@@ -58,6 +62,10 @@ pub struct ComputeConfig {
     pub device: String,
     /// Processor threads; 0 takes all.
     pub threads: usize,
+}
+
+fn scans() -> DataSetName {
+    DataSetName::new("scans").expect("a good name")
 }
 
 impl Default for ComputeConfig {
@@ -114,6 +122,7 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/site.toml");
         let config = SiteConfig::load(&path).expect("good");
         assert!(config.policy.plans.is_empty() && !config.policy.allow_without_privacy);
+        assert_eq!(config.data.name.as_str(), "scans");
         assert!(config.data.folder.ends_with("configs/scans"), "paths are relative to the file");
     }
 

@@ -12,7 +12,9 @@ mod enrol;
 mod folder;
 mod guard;
 mod journal;
+mod ledger;
 mod notice;
+mod payments;
 mod policy;
 mod report;
 mod session;
@@ -25,6 +27,7 @@ pub use config::{ComputeConfig, ConfigError, DataConfig, PolicyConfig, SiteConfi
 pub use dial::{Address, DialError, dial};
 pub use enrol::{EnrolError, Ticket, enrol, keep_certificate};
 pub use guard::StepGuard;
+pub use ledger::{SiteLedger, SiteLedgerError};
 pub use notice::{Direction, Notice};
 pub use policy::Policy;
 pub use report::{KeptStudy, ReportError, SiteReport, kept_study, site_report};

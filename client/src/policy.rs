@@ -2,7 +2,7 @@
 
 use crate::config::PolicyConfig;
 use wardround_imaging::PatientGrouping;
-use wardround_plan::{Plan, SiteId};
+use wardround_plan::{Plan, PrivacyMode, SiteId};
 use wardround_privacy::{PolicyStance, Released, Unprotected, UnprotectedRefused};
 use wardround_round::{Invitation, Offer, Refusal, RefusalReason};
 
@@ -71,10 +71,26 @@ impl Policy {
         let purpose = purposes.is_empty() || purposes.iter().any(|allowed| plan.study.purpose.starts_with(allowed));
         let text = "the plan's purpose is none of those in this site's [policy] purposes";
         require(purpose, RefusalReason::PurposeNotAllowed, text)?;
-        Unprotected::consent(plan, self.stance())
-            .map_err(|refused| Refusal::new(RefusalReason::PrivacyRequired, refused.to_string()))?;
+        self.allows_promise(plan)?;
         let text = "the plan shows this site's updates to the coordinator; [policy] allow_visible_updates is not set";
         require(plan.secagg.enabled || self.config.allow_visible_updates, RefusalReason::PrivacyRequired, text)
+    }
+
+    /// A site that adds the noise itself needs nobody's permission but its ledger's.
+    fn allows_promise(&self, plan: &Plan) -> Result<(), Refusal> {
+        let refused = match plan.privacy.mode {
+            PrivacyMode::Site => return Ok(()),
+            PrivacyMode::None => match Unprotected::consent(plan, self.stance()) {
+                Ok(_) => return Ok(()),
+                Err(refused) => refused.to_string(),
+            },
+            PrivacyMode::Client => {
+                "in mode \"client\" whoever sums the updates adds the noise and sees each without it; that is for simulations, \
+                 and no site takes part in it"
+                    .into()
+            }
+        };
+        Err(Refusal::new(RefusalReason::PrivacyRequired, refused))
     }
 
     fn stance(&self) -> PolicyStance {

@@ -1,28 +1,29 @@
 //! The jobs of a site: decide, train, send, measure. Each runs beside the agent's loop and reports back.
 
+mod measuring;
+mod releasing;
+mod training;
+
 use crate::backoff::Backoff;
 use crate::config::SiteConfig;
 use crate::folder::Folder;
 use crate::notice::{Direction, Notice};
+use crate::payments::Payments;
 use crate::policy::Policy;
 use crate::session::Session;
 use crate::transfer::{Moved, TransferError, download, upload};
 use rand::SeedableRng;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use wardround_metrics::dice::Summary;
-use wardround_models::{ComputeDevice, Evaluator, Trainer, TrainingError};
-use wardround_plan::{MetricName, Plan, StreamKey, Weights};
+use wardround_models::ComputeDevice;
+use wardround_plan::{Plan, StreamKey, Weights};
 use wardround_privacy::Released;
 use wardround_proto::v1::transfer_client::TransferClient;
 use wardround_proto::{Announced, MESSAGE_BYTES_MAX, UploadPurpose, UploadRequest};
-use wardround_round::participant::{Evaluation, Input, Measured, UploadFailure};
-use wardround_round::{
-    FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, ReportedScore, RoundId, Score, UpdateRef,
-};
+use wardround_round::participant::{Evaluation, Input, UploadFailure};
+use wardround_round::{FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, RoundId, UpdateRef};
 use wardround_storage::{Owner, Spool};
 
 /// Shortest time between two messages about the local steps.
@@ -41,6 +42,14 @@ pub enum Outcome {
     Input(Input),
 }
 
+/// Where jobs report to.
+pub struct Reports {
+    /// The agent's loop.
+    pub outcomes: mpsc::Sender<Outcome>,
+    /// Whoever watches.
+    pub notices: mpsc::Sender<Notice>,
+}
+
 /// Where jobs are done.
 #[derive(Clone)]
 pub struct Desk {
@@ -49,6 +58,7 @@ pub struct Desk {
     device: ComputeDevice,
     spool: Spool,
     keys: StreamKey,
+    payments: Payments,
     session: watch::Receiver<Option<Session>>,
     outcomes: mpsc::Sender<Outcome>,
     notices: mpsc::Sender<Notice>,
@@ -62,26 +72,64 @@ impl Desk {
         policy: Arc<Policy>,
         spool: Spool,
         keys: StreamKey,
+        payments: Payments,
         session: watch::Receiver<Option<Session>>,
-        outcomes: mpsc::Sender<Outcome>,
-        notices: mpsc::Sender<Notice>,
+        reports: Reports,
     ) -> Result<Self, String> {
+        let Reports { outcomes, notices } = reports;
         let device = config.compute.device.parse().map_err(|error| format!("[compute] device: {error}"))?;
         let folder = Folder::new(config.data.folder.clone(), policy.grouping());
         let sender = Owner::new("coordinator").map_err(|error| error.to_string())?;
-        Ok(Self { policy, folder, device, spool, keys, session, outcomes, notices, sender })
+        Ok(Self { policy, folder, device, spool, keys, payments, session, outcomes, notices, sender })
     }
 
-    /// Asks the policy, then the data: no scan is read for a plan that is not allowed.
+    /// Asks the policy, then the ledger, then the data: no scan is read for a plan that is not allowed or cannot be paid.
     pub fn decide(&self, offer: Offer) {
         let desk = self.clone();
-        tokio::task::spawn_blocking(move || {
-            let decision = desk.policy.decide(&offer).and_then(|plan| {
-                desk.folder.patients(&plan)?;
-                Ok(Arc::new(plan))
-            });
-            let _ = desk.outcomes.blocking_send(Outcome::Decided { offer, decision });
+        tokio::spawn(async move {
+            let decision = desk.decision(&offer).await;
+            // The loop ends only with the process.
+            let _ = desk.outcomes.send(Outcome::Decided { offer, decision }).await;
         });
+    }
+
+    async fn decision(&self, offer: &Offer) -> Result<Arc<Plan>, Refusal> {
+        let plan = Arc::new(self.policy.decide(offer)?);
+        if plan.privacy.site().is_none() {
+            self.blocking(move |desk| desk.folder.patients(&plan).map(|_| plan)).await?
+        } else {
+            self.payments.reserve(&plan).await?;
+            let of = plan.clone();
+            match self.blocking(move |desk| desk.serves(&of)).await.and_then(|data| data) {
+                Ok(()) => Ok(plan),
+                Err(refusal) => {
+                    // Nothing was spent; what was set aside goes back.
+                    self.payments.settle(&plan).await;
+                    Err(refusal)
+                }
+            }
+        }
+    }
+
+    /// Whether the folder can serve a private plan.
+    fn serves(&self, plan: &Plan) -> Result<(), Refusal> {
+        let patients = self.folder.patients(plan)?.train.len() as f64;
+        let delta = plan.privacy.site().map_or(0.0, |terms| terms.delta);
+        let text = "the plan's delta is too large for this site: it must be less than one in its number of patients";
+        if delta * patients < 1.0 { Ok(()) } else { Err(Refusal::new(RefusalReason::PrivacyRequired, text)) }
+    }
+
+    /// The study is over: what was set aside for it and not spent can go back.
+    pub fn settle(&self, plan: Arc<Plan>) {
+        let desk = self.clone();
+        tokio::spawn(async move { desk.payments.settle(&plan).await });
+    }
+
+    /// Runs on a thread that may wait.
+    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(Self) -> T + Send + 'static) -> Result<T, Refusal> {
+        let desk = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(desk)).await;
+        done.map_err(|_| Refusal::new(RefusalReason::Internal, "a job broke off; the site's log says more"))
     }
 
     /// Fetches the model, trains, and stores the update.
@@ -106,7 +154,7 @@ impl Desk {
     pub fn upload(&self, plan: Arc<Plan>, id: RoundId, update: UpdateRef) {
         let desk = self.clone();
         tokio::spawn(async move {
-            let result = match desk.policy.release(&plan, update) {
+            let result = match desk.release_update(&plan, update).await {
                 Ok(released) => desk.send(&id, released).await,
                 Err(refused) => Err(UploadFailure::Rejected(refused.to_string())),
             };
@@ -146,59 +194,6 @@ impl Desk {
     async fn finish_async(&self, input: Input) {
         // The loop ends only with the process.
         let _ = self.outcomes.send(Outcome::Input(input)).await;
-    }
-
-    async fn update(
-        &self,
-        plan: Arc<Plan>,
-        invitation: Invitation,
-        cancelled: Arc<AtomicBool>,
-    ) -> Result<UpdateRef, Stopped> {
-        let start = self.model(&plan, invitation.model, &cancelled).await?;
-        let desk = self.clone();
-        let training = tokio::task::spawn_blocking(move || desk.steps(&plan, &invitation.id, &start, &cancelled));
-        let update = training.await.map_err(|_| internal("training broke off; the site's log says more"))??;
-        let stored = self.spool.blobs().put_bytes(update.to_le_bytes().into()).await;
-        stored.map(|digest| UpdateRef { digest }).map_err(|error| internal(&error.to_string()))
-    }
-
-    /// The local steps of one round; what comes back is what they changed.
-    fn steps(&self, plan: &Plan, id: &RoundId, start: &Weights, cancelled: &AtomicBool) -> Result<Weights, Stopped> {
-        let images = self.folder.training_set(plan)?;
-        let trainer = Trainer::new(plan, self.device).map_err(|error| internal(&error.to_string()))?;
-        let mut said = Instant::now();
-        let mut observer = |step: wardround_models::StepProgress| {
-            let (study, round) = (id.study.clone(), id.round);
-            let notice = Notice::Step { study, round, done: step.done, of: step.of, loss: step.loss };
-            let _ = self.notices.try_send(notice);
-            if said.elapsed() >= PROGRESS_EVERY || step.done == step.of {
-                said = Instant::now();
-                self.say(FromSite::Progress { id: id.clone(), steps_done: step.done, steps_total: step.of });
-            }
-            if cancelled.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        let keys = self.keys.derive(id.study.as_str());
-        match trainer.train(start, &images, id.round, &keys, &mut observer) {
-            Ok(trained) => trained.minus(start).map_err(|error| failed(&error.to_string())),
-            Err(TrainingError::Stopped { .. }) => Err(Stopped::Cancelled),
-            Err(error) => Err(failed(&error.to_string())),
-        }
-    }
-
-    async fn scores(&self, plan: Arc<Plan>, evaluation: &Evaluation) -> Result<Measured, String> {
-        let never = AtomicBool::new(false);
-        let weights = self.model(&plan, evaluation.model, &never).await.map_err(|stopped| stopped.to_string())?;
-        let desk = self.clone();
-        let measuring = tokio::task::spawn_blocking(move || {
-            let patients = desk.folder.patients(&plan).map_err(|refusal| refusal.text().to_owned())?;
-            let evaluator = Evaluator::new(&plan, &weights, desk.device).map_err(|error| error.to_string())?;
-            let scores = evaluator.evaluate(&patients.validation).map_err(|error| error.to_string())?;
-            let summary = Summary::of(&scores);
-            let score = |mean| Score { metric: MetricName::DiceForeground, mean, patients: summary.n as u32 };
-            let scores: Vec<Score> = summary.mean.map(score).into_iter().collect();
-            Ok(Measured { reported: scores.iter().cloned().map(ReportedScore::Exact).collect(), scores })
-        });
-        measuring.await.map_err(|error| error.to_string())?
     }
 
     /// Fetches a model, over as many connections as it takes.

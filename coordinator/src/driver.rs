@@ -10,8 +10,8 @@ use crate::store::{Store, StoredStudy, SubmitError};
 use crate::sums::{SumError, Sums};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::{mpsc, oneshot, watch};
-use wardround_plan::{SiteId, StudyId, Timestamp};
-use wardround_round::coordinator::{Admission, Effect, Input, Rejection, Study, View};
+use wardround_plan::{LedgerHead, SiteId, StudyId, Timestamp};
+use wardround_round::coordinator::{Admission, Effect, Input, Rejection, Study, View, Witness};
 use wardround_round::{FromSite, RoundId, StudyOutcome, ToSite, UpdateRef};
 use wardround_storage::DatabaseError;
 
@@ -66,6 +66,7 @@ pub struct Driver {
     sums: Sums,
     studies: BTreeMap<StudyId, Study>,
     attendance: Attendance,
+    witness: Witness,
     roster: BTreeSet<SiteId>,
     receipts: Receipts,
     requests: mpsc::Receiver<Request>,
@@ -111,8 +112,9 @@ impl Driver {
             tracing::info!(study = %name, "restored");
             studies.insert(name, Study::restore(clock(), stored.submission, events));
         }
+        let witness = Witness::restore(store.witnessed().await?);
         let (attendance, roster, receipts) = (Attendance::default(), BTreeSet::new(), Receipts::default());
-        let driver = Self { store, sums, studies, attendance, roster, receipts, requests, views, clock };
+        let driver = Self { store, sums, studies, attendance, witness, roster, receipts, requests, views, clock };
         Ok((driver, DriverHandle { requests: requests_in, views: views_out }))
     }
 
@@ -140,6 +142,9 @@ impl Driver {
             Request::Arrived(site, attendance, messages) => {
                 self.attendance.arrive(site.clone(), attendance, messages);
                 tracing::info!(site = %site, "connected");
+                if let Some(head) = self.witness.head(&site) {
+                    self.attendance.send(&site, ToSite::Witness(head));
+                }
                 self.feed_all(&Input::Arrived(site)).await?;
             }
             Request::Left(site, attendance) => {
@@ -177,8 +182,19 @@ impl Driver {
     }
 
     async fn said(&mut self, site: SiteId, message: FromSite) -> Result<(), DriverError> {
-        let study = message.study().clone();
+        if let FromSite::Ledger(head) = message {
+            return self.hear(site, head).await;
+        }
+        let Some(study) = message.study().cloned() else { return Ok(()) };
         self.feed(&study, Input::Said(site, message)).await
+    }
+
+    /// Kept before anything else is heard, so that the site hears it whenever it comes back.
+    async fn hear(&mut self, site: SiteId, head: LedgerHead) -> Result<(), DriverError> {
+        if self.witness.hear(&site, head) {
+            self.store.witness(&site, head).await?;
+        }
+        Ok(())
     }
 
     async fn uploaded(

@@ -4,7 +4,7 @@
 
 use sqlx::{Row, sqlite::SqliteRow};
 use std::path::Path;
-use wardround_plan::{Digest, Layout, Plan, StudyId, Timestamp};
+use wardround_plan::{Digest, Layout, LedgerHead, Plan, SiteId, StudyId, Timestamp};
 use wardround_round::ModelRef;
 use wardround_round::coordinator::{Event, Recorded, Submission};
 use wardround_storage::{Database, DatabaseError};
@@ -12,6 +12,10 @@ use wardround_storage::{Database, DatabaseError};
 const STUDIES: &str = "create table if not exists studies (
     study text primary key, plan blob not null, layout text not null,
     model_digest text not null, model_bytes integer not null, submitted_ms integer not null
+) strict, without rowid";
+
+const WITNESSED: &str = "create table if not exists witnessed (
+    site text primary key, seq integer not null, hash text not null
 ) strict, without rowid";
 
 /// The coordinator's database.
@@ -48,7 +52,7 @@ impl Store {
     /// # Errors
     /// See [`Database::open`].
     pub async fn open(dir: &Path) -> Result<Self, DatabaseError> {
-        Ok(Self { database: Database::open(&dir.join("coordinator.sqlite"), &[STUDIES]).await? })
+        Ok(Self { database: Database::open(&dir.join("coordinator.sqlite"), &[STUDIES, WITNESSED]).await? })
     }
 
     /// Stores a new study.
@@ -88,6 +92,27 @@ impl Store {
     pub async fn events(&self, study: &StudyId) -> Result<Vec<Recorded>, DatabaseError> {
         let events: Vec<(Timestamp, Event)> = self.database.events(study.as_str()).await?;
         Ok(events.into_iter().map(|(at, event)| Recorded { at, event }).collect())
+    }
+
+    /// Stores the furthest ledger head of a site; durable when it returns.
+    pub async fn witness(&self, site: &SiteId, head: LedgerHead) -> Result<(), DatabaseError> {
+        let upsert = "insert into witnessed values (?1, ?2, ?3)
+            on conflict (site) do update set seq = ?2, hash = ?3 where ?2 > seq";
+        let query = sqlx::query(upsert).bind(site.as_str()).bind(head.seq as i64).bind(head.hash.to_string());
+        query.execute(self.database.pool()).await.map(drop).map_err(|error| self.database.sqlite(&error))
+    }
+
+    /// The furthest ledger head of each site.
+    pub async fn witnessed(&self) -> Result<Vec<(SiteId, LedgerHead)>, DatabaseError> {
+        let query = sqlx::query_as("select site, seq, hash from witnessed");
+        let rows: Result<Vec<(String, i64, String)>, _> = query.fetch_all(self.database.pool()).await;
+        let unreadable = |error: &dyn std::fmt::Display| self.database.record("witnessed ledger", error);
+        let read = |(site, seq, hash): (String, i64, String)| {
+            let site = SiteId::new(site).map_err(|error| unreadable(&error))?;
+            let hash = hash.parse().map_err(|error: wardround_plan::DigestError| unreadable(&error))?;
+            Ok((site, LedgerHead { seq: seq as u64, hash }))
+        };
+        rows.map_err(|error| self.database.sqlite(&error))?.into_iter().map(read).collect()
     }
 
     /// Whether some study started from, or committed, the model with this digest.

@@ -87,7 +87,7 @@ impl Shell {
                 self.study.tick(self.now);
             }
             ToSite::Invitation(invitation) => self.upload(site, invitation.id, invitation.model),
-            ToSite::Closed(_) | ToSite::Ended(_) => {}
+            ToSite::Closed(_) | ToSite::Ended(_) | ToSite::Witness(_) => {}
         }
     }
 

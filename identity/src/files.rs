@@ -47,14 +47,14 @@ impl FileError {
     }
 
     /// True where the file exists and must not.
-    pub(crate) fn is_taken(&self) -> bool {
+    pub fn is_taken(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)
     }
 }
 
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Readers {
+pub enum Readers {
     /// Its owner alone (0600).
     Owner,
     /// Everyone (0644).
@@ -67,13 +67,19 @@ pub(crate) fn create_private_folder(path: &Path) -> Result<(), FileError> {
 }
 
 /// Reads a file of at most `max_bytes`.
-pub(crate) fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, FileError> {
+///
+/// # Errors
+/// A file that is absent, larger or not readable.
+pub fn read(path: &Path, max_bytes: u64) -> Result<Vec<u8>, FileError> {
     let file = File::open(path).map_err(failed("open", path))?;
     read_open(file, path, max_bytes)
 }
 
 /// Reads a file of at most `max_bytes` that nobody but its owner can read or write.
-pub(crate) fn read_private(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
+///
+/// # Errors
+/// As [`read`], and a file that is open to others.
+pub fn read_private(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let file = File::open(path).map_err(failed("open", path))?;
     // Asked of the open file, so that the file checked is the file read.
     let mode = file.metadata().map_err(failed("examine", path))?.permissions().mode() & 0o777;
@@ -84,17 +90,18 @@ pub(crate) fn read_private(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<
 }
 
 /// Puts `content` at `path`, durably; whatever was there stays whole until the new content is.
-pub(crate) fn replace(path: &Path, content: &[u8], readers: Readers) -> Result<(), FileError> {
-    let written = Draft::write(path, content, readers)?;
-    fs::rename(&written.path, path).map_err(failed("replace", path))?;
-    sync_folder(path)
+///
+/// # Errors
+/// The file system refuses; then the old content is there.
+pub fn replace(path: &Path, content: &[u8], readers: Readers) -> Result<(), FileError> {
+    Draft::write(path, content, readers)?.put()
 }
 
 /// Puts `content` at `path`, durably, where nothing is yet.
 ///
 /// # Errors
 /// Where a file is there already ([`FileError::is_taken`]), also one that another process made just now.
-pub(crate) fn create(path: &Path, content: &[u8], readers: Readers) -> Result<(), FileError> {
+pub fn create(path: &Path, content: &[u8], readers: Readers) -> Result<(), FileError> {
     let written = Draft::write(path, content, readers)?;
     fs::hard_link(&written.path, path).map_err(failed("create", path))?;
     sync_folder(path)
@@ -109,13 +116,21 @@ pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
 }
 
 /// A complete file beside the one it is to become; gone when dropped.
-struct Draft {
+///
+/// Written before something else is done, it needs no more space afterwards.
+#[derive(Debug)]
+pub struct Draft {
     path: PathBuf,
+    target: PathBuf,
 }
 
 impl Draft {
-    fn write(target: &Path, content: &[u8], readers: Readers) -> Result<Self, FileError> {
-        let draft = Self { path: draft_path(target)? };
+    /// Writes `content` beside `target`, durably.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn write(target: &Path, content: &[u8], readers: Readers) -> Result<Self, FileError> {
+        let draft = Self { path: draft_path(target)?, target: target.to_owned() };
         let mode = if readers == Readers::Owner { 0o600 } else { 0o644 };
         let mut file = OpenOptions::new()
             .write(true)
@@ -125,6 +140,15 @@ impl Draft {
             .map_err(failed("create", &draft.path))?;
         file.write_all(content).and_then(|()| file.sync_all()).map_err(failed("write", &draft.path))?;
         Ok(draft)
+    }
+
+    /// Puts it in the place of its target, durably.
+    ///
+    /// # Errors
+    /// The file system refuses; then the old content is there.
+    pub fn put(self) -> Result<(), FileError> {
+        fs::rename(&self.path, &self.target).map_err(failed("replace", &self.target))?;
+        sync_folder(&self.target)
     }
 }
 

@@ -14,7 +14,7 @@ mod code;
 mod credentials;
 mod crl;
 mod error;
-mod files;
+pub mod files;
 mod key;
 mod names;
 mod peer;

@@ -7,7 +7,7 @@
 //! A clip norm read from the norms themselves, without this noise, would be a release that nobody paid for.
 
 use crate::noise::{NoiseError, NoiseStreams, SumNoise};
-use crate::{Adjacency, ClipNorm, NoiseMultiplier, Quantile, UnitError};
+use crate::{ClipNorm, NoiseMultiplier, Quantile, UnitError};
 use wardround_plan::NoiseKind;
 
 /// η of the paper, section 3.
@@ -51,15 +51,9 @@ impl AdaptiveClip {
     ///
     /// # Errors
     /// [`NoiseError`]; then nothing was released.
-    pub fn next(
-        &self,
-        clip: ClipNorm,
-        bits: Bits,
-        adjacency: Adjacency,
-        streams: &mut impl NoiseStreams,
-    ) -> Result<ClipNorm, NoiseError> {
+    pub fn next(&self, clip: ClipNorm, bits: Bits, streams: &mut impl NoiseStreams) -> Result<ClipNorm, NoiseError> {
         let half = ClipNorm::new(0.5).expect("a half is positive and finite");
-        let noise = SumNoise { clip: half, noise_multiplier: self.bits, kind: NoiseKind::Exact, adjacency };
+        let noise = SumNoise { clip: half, noise_multiplier: self.bits, kind: NoiseKind::Exact };
         let noisy: f64 = noise.add_to(&[bits.centred()], streams)?.iter().sum();
         // From here on it is public: clamping the share loses nothing but absurd steps.
         let share = (noisy / self.expected + 0.5).clamp(0.0, 1.0);
@@ -143,9 +137,7 @@ mod tests {
         let mut streams = SimulatedNoise::new(&StreamKey::from_public_seed(1), "adaptive");
         let clip = ClipNorm::new(1.0).expect("positive");
         // σ_b is 5 % of the expected number: 0.5 is ten standard deviations away.
-        let mut next = |bits| {
-            adaptive(0.5, 1000.0, 1.0).next(clip, bits, Adjacency::AddOrRemoveOne, &mut streams).expect("noised").get()
-        };
+        let mut next = |bits| adaptive(0.5, 1000.0, 1.0).next(clip, bits, &mut streams).expect("noised").get();
         assert!(next(Bits { within: 1000, beyond: 0 }) < 1.0);
         assert!(next(Bits { within: 0, beyond: 1000 }) > 1.0);
         let most = next(Bits { within: 0, beyond: 1_000_000 });

@@ -1,4 +1,7 @@
 //! Charges: what a release costs, as the mechanisms that made it. An accountant turns a list of charges into ε and δ.
+//!
+//! Every scale and sensitivity is over what one patient's *presence* changes. Under [`Adjacency::ReplaceOne`] the accountants
+//! count the patient who leaves and the one who comes; mechanisms never double for it.
 
 use crate::{LaplaceScale, NoiseMultiplier, SamplingRate};
 use serde::{Deserialize, Serialize};

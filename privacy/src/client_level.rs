@@ -8,7 +8,7 @@
 
 use crate::adaptive_clip::{AdaptiveClip, Bits};
 use crate::noise::{CONTRIBUTIONS_MAX, NoiseError, NoiseStreams, SumNoise};
-use crate::{Adjacency, Charge, Clip, ClipNorm, Mechanism, NoiseMultiplier, Quantile, Reach, SamplingRate, UnitError};
+use crate::{Charge, Clip, ClipNorm, Mechanism, NoiseMultiplier, Quantile, Reach, SamplingRate, UnitError};
 use wardround_plan::{ClipKind, NoiseKind};
 
 /// What is fixed for a study before its first round.
@@ -22,8 +22,6 @@ pub struct ClientLevel {
     pub sites: usize,
     /// How noise is drawn.
     pub kind: NoiseKind,
-    /// Which sets of sites are neighbours.
-    pub adjacency: Adjacency,
     /// The quantile of the norms that the clip norm follows; without one it stays.
     pub clip_quantile: Option<Quantile>,
 }
@@ -120,15 +118,15 @@ impl ClientRound {
     /// # Errors
     /// [`ClientLevelError::Split`] and [`ClientLevelError::Noise`]; then nothing was released.
     pub fn close(self, streams: &mut impl NoiseStreams) -> Result<ClientStep, ClientLevelError> {
-        let ClientLevel { noise_multiplier, kind, adjacency, .. } = self.terms;
+        let ClientLevel { noise_multiplier, kind, .. } = self.terms;
         let adaptive = self.terms.adaptive_clip()?;
         let noise_multiplier = adaptive.map_or(noise_multiplier, |adaptive| adaptive.contributions());
-        let noise = SumNoise { clip: self.clip, noise_multiplier, kind, adjacency };
+        let noise = SumNoise { clip: self.clip, noise_multiplier, kind };
         let mut mean = noise.add_to(&self.sum, streams)?;
         let expected = self.terms.expected_sites();
         mean.iter_mut().for_each(|x| *x /= expected);
         let next_clip = match adaptive {
-            Some(adaptive) => adaptive.next(self.clip, self.bits, adjacency, streams)?,
+            Some(adaptive) => adaptive.next(self.clip, self.bits, streams)?,
             None => self.clip,
         };
         Ok(ClientStep { mean, next_clip })
@@ -147,7 +145,6 @@ mod tests {
             sampling_rate: SamplingRate::new(0.25).expect("a rate"),
             sites: 400,
             kind: NoiseKind::Fast,
-            adjacency: Adjacency::AddOrRemoveOne,
             clip_quantile: clip_quantile.map(|quantile| Quantile::new(quantile).expect("inside")),
         }
     }

@@ -1,10 +1,12 @@
 //! What leaves a site. Nothing that was computed from patients crosses the border except as a [`Released`] value,
-//! and only this crate can make one.
+//! and only this crate can make one: with a receipt of the ledger, or with the hospital's consent to no privacy at all.
+//!
+#![doc = include_str!("../TRAPS.md")]
 
 mod account;
 mod adaptive_clip;
-mod budget;
 mod audit;
+mod budget;
 mod charge;
 mod client_level;
 mod clip;
@@ -24,13 +26,13 @@ pub use self::opendp::{
 };
 pub use account::*;
 pub use adaptive_clip::{AdaptiveClip, Bits};
+pub use audit::{AttackScores, NoScores, epsilon_lower_bound};
 pub use budget::{
     AccountStanding, Accountant, Budget, Composition, Decision, DecisionError, Entry, GAP_LINKS_MAX, LINK_BYTES_MAX,
     Ledger, LedgerError, LedgerId, Link, LinkError, Log, OFFICERS_MAX, OfficerKey, OfficerKeyError, OfficerSecret,
     OfficerSignature, Proposal, Purpose, Receipt, Refused, Reservation, ReservationId, ReservationState, Standing,
     StudyStanding,
 };
-pub use audit::{AttackScores, NoScores, epsilon_lower_bound};
 pub use charge::{Adjacency, Charge, Mechanism};
 pub use client_level::{ClientLevel, ClientLevelError, ClientRound, ClientStep};
 pub use clip::{Clip, Reach};
@@ -39,7 +41,7 @@ pub use noise::{
     CONTRIBUTIONS_MAX, DiscreteGaussian, EntropyError, Grid, NoiseError, NoiseStream, NoiseStreams, RoundedGaussian,
     SecretNoise, SimulatedNoise, SumNoise, distance_to_rounded_gaussian,
 };
-pub use paid::{Paid, PaidSteps, PaidStepsError};
+pub use paid::{Paid, PaidHistogramError, PaidSteps, PaidStepsError};
 pub use release::{Guarantee, PolicyStance, Released, Unprotected, UnprotectedRefused};
 pub use sampling::{PoissonSample, SampleError};
 pub use steps::{PrivateSteps, StepError};

@@ -8,7 +8,7 @@
 //! A price is asked for first (`*_charges`), debited, and only then is the release drawn; the release carries the same
 //! charges for the record. One patient is in one bin, has one value, or one bit.
 
-use crate::{Adjacency, Charge, Confidence, LaplaceScale, Mechanism, NoiseMultiplier};
+use crate::{Charge, Confidence, LaplaceScale, Mechanism, NoiseMultiplier};
 use opendp::domains::{AtomDomain, VectorDomain};
 use opendp::measurements::{make_gaussian, make_laplace};
 use opendp::measures::{MaxDivergence, ZeroConcentratedDivergence};
@@ -57,35 +57,27 @@ const COUNT_MAX: u64 = 1 << 48;
 /// A value is one of so many and one steps of its range. Rounding to them costs a mean less than its noise does.
 const VALUE_STEPS: u32 = 1000;
 
-/// What a histogram (or a count, a histogram of one bin) costs, however many bins it has: one patient changes one bin by
-/// one, or two of them if she is exchanged for another.
-pub fn histogram_charges(scale: LaplaceScale, adjacency: Adjacency) -> Vec<Charge> {
-    let sensitivity = match adjacency {
-        Adjacency::AddOrRemoveOne => 1,
-        Adjacency::ReplaceOne => 2,
-    };
-    vec![once(Mechanism::DiscreteLaplace { scale, sensitivity })]
+/// What a histogram (or a count, a histogram of one bin) costs, however many bins it has: one patient's presence changes one
+/// bin by one. That exchanging her for another changes two is the accountants' part.
+pub fn histogram_charges(scale: LaplaceScale) -> Vec<Charge> {
+    vec![once(Mechanism::DiscreteLaplace { scale, sensitivity: 1 })]
 }
 
 /// Each count with discrete Laplace noise, P(x) ∝ exp(-|x| / scale). Noisy counts may be negative; clamp them for people.
 ///
 /// # Errors
 /// [`SmallReleaseError`]; then nothing was released.
-pub fn noisy_histogram(
-    counts: &[u64],
-    scale: LaplaceScale,
-    adjacency: Adjacency,
-) -> Result<Noisy<Vec<i64>>, SmallReleaseError> {
+pub fn noisy_histogram(counts: &[u64], scale: LaplaceScale) -> Result<Noisy<Vec<i64>>, SmallReleaseError> {
     let counts = counts.iter().map(|count| countable(*count)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Noisy { value: with_laplace(&counts, scale)?, charges: histogram_charges(scale, adjacency) })
+    Ok(Noisy { value: with_laplace(&counts, scale)?, charges: histogram_charges(scale) })
 }
 
 /// How many there are, with discrete Laplace noise.
 ///
 /// # Errors
 /// [`SmallReleaseError`]; then nothing was released.
-pub fn noisy_count(count: u64, scale: LaplaceScale, adjacency: Adjacency) -> Result<Noisy<i64>, SmallReleaseError> {
-    let histogram = noisy_histogram(&[count], scale, adjacency)?;
+pub fn noisy_count(count: u64, scale: LaplaceScale) -> Result<Noisy<i64>, SmallReleaseError> {
+    let histogram = noisy_histogram(&[count], scale)?;
     Ok(Noisy { value: histogram.value.iter().sum(), charges: histogram.charges })
 }
 
@@ -200,8 +192,6 @@ mod tests {
     use std::collections::BTreeMap;
     use wardround_plan::StreamKey;
 
-    const ADDED: Adjacency = Adjacency::AddOrRemoveOne;
-
     fn scale(value: f64) -> LaplaceScale {
         LaplaceScale::new(value).expect("positive")
     }
@@ -248,7 +238,7 @@ mod tests {
     fn noise_of_a_histogram_is_discrete_laplace() {
         const BINS: usize = 100_000;
         for parameter in [0.5, 3.0] {
-            let noisy = noisy_histogram(&vec![7; BINS], scale(parameter), ADDED).expect("entropy").value;
+            let noisy = noisy_histogram(&vec![7; BINS], scale(parameter)).expect("entropy").value;
             let p = (-1.0 / parameter).exp();
             let cell = |x: i64| {
                 let expected = BINS as f64 * (1.0 - p) / (1.0 + p) * p.powi(x.unsigned_abs() as i32);
@@ -286,12 +276,9 @@ mod tests {
             make_laplace::<_, _, MaxDivergence>(domain(), L1Distance::<i64>::default(), 4.0, None).expect("made");
         assert_eq!(laplace.map(&1).expect("a price"), 0.25);
         assert_eq!(
-            histogram_charges(scale(4.0), ADDED),
+            histogram_charges(scale(4.0)),
             [once(Mechanism::DiscreteLaplace { scale: scale(4.0), sensitivity: 1 })]
         );
-        assert_eq!(laplace.map(&2).expect("a price"), 0.5);
-        let replaced = histogram_charges(scale(4.0), Adjacency::ReplaceOne);
-        assert_eq!(replaced, [once(Mechanism::DiscreteLaplace { scale: scale(4.0), sensitivity: 2 })]);
         let gaussian =
             make_gaussian::<_, _, ZeroConcentratedDivergence>(domain(), L2Distance::<i64>::default(), 2.0, None)
                 .expect("made");
@@ -316,7 +303,7 @@ mod tests {
     #[test]
     fn counts_and_bits_are_near_the_truth() {
         // 60 scales, 15 standard deviations.
-        let count = noisy_count(1000, scale(1.0), ADDED).expect("entropy");
+        let count = noisy_count(1000, scale(1.0)).expect("entropy");
         assert!((count.value - 1000).abs() < 60, "{}", count.value);
         let bits = noisy_bits(&[true, false, true, true], sigma(2.0)).expect("entropy");
         assert!((bits.value - 3).abs() < 30, "{}", bits.value);
@@ -327,10 +314,7 @@ mod tests {
         for (lower, upper) in [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY), (f64::MIN, f64::MAX)] {
             assert!(matches!(Bounds::new(lower, upper), Err(SmallReleaseError::Bounds { .. })), "{lower} to {upper}");
         }
-        assert_eq!(
-            noisy_count(COUNT_MAX + 1, scale(1.0), ADDED),
-            Err(SmallReleaseError::TooMany { count: COUNT_MAX + 1 })
-        );
-        assert!(noisy_histogram(&[], scale(1.0), ADDED).expect("entropy").value.is_empty());
+        assert_eq!(noisy_count(COUNT_MAX + 1, scale(1.0)), Err(SmallReleaseError::TooMany { count: COUNT_MAX + 1 }));
+        assert!(noisy_histogram(&[], scale(1.0)).expect("entropy").value.is_empty());
     }
 }

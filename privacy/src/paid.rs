@@ -1,6 +1,10 @@
-//! Private steps at a site: paid for by a receipt, with coins and noise from the operating system.
+//! What a receipt pays for at a site: the private steps of a round, or a histogram. Coins and noise come from the operating
+//! system.
 
-use crate::{Charge, EntropyError, PrivateSteps, Receipt, SecretNoise, StepError, StudyCost};
+use crate::{
+    Charge, EntropyError, Mechanism, PrivateSteps, Receipt, SecretNoise, SmallReleaseError, StepError, StudyCost,
+    histogram_charges, noisy_histogram,
+};
 use wardround_plan::Plan;
 
 /// The steps of a round that a receipt paid for. It holds the receipt until they are over, so that one serves one round.
@@ -34,6 +38,20 @@ pub enum PaidStepsError {
     Step(#[from] StepError),
 }
 
+/// Why a histogram that was paid for cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PaidHistogramError {
+    /// The receipt paid for something else.
+    #[error("the receipt paid for {paid:?}, which is not one histogram")]
+    OtherReceipt {
+        /// What was paid for.
+        paid: Vec<Charge>,
+    },
+    /// No noise.
+    #[error(transparent)]
+    Release(#[from] SmallReleaseError),
+}
+
 impl PaidSteps {
     /// The steps of the round of `plan` that `receipt` paid for, with fresh secret coins and noise.
     ///
@@ -57,10 +75,27 @@ impl PaidSteps {
     }
 }
 
+impl Paid<Vec<i64>> {
+    /// How many patients are in each of some bins, with the noise that `receipt` paid for.
+    ///
+    /// # Errors
+    /// [`PaidHistogramError`]; then nothing was made.
+    pub fn histogram(counts: &[u64], receipt: Receipt) -> Result<Self, PaidHistogramError> {
+        let [Charge { mechanism: Mechanism::DiscreteLaplace { scale, .. }, times: 1 }] = receipt.charges() else {
+            return Err(PaidHistogramError::OtherReceipt { paid: receipt.charges().to_vec() });
+        };
+        if receipt.charges() != histogram_charges(*scale) {
+            return Err(PaidHistogramError::OtherReceipt { paid: receipt.charges().to_vec() });
+        }
+        let value = noisy_histogram(counts, *scale)?.value;
+        Ok(Self { value, receipt })
+    }
+}
+
 impl<T> Paid<T> {
-    /// What `receipt` paid for in one go.
-    pub(crate) fn new(value: T, receipt: Receipt) -> Self {
-        Self { value, receipt }
+    /// Post-processing: what is made of the value alone costs nothing more.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Paid<U> {
+        Paid { value: make(self.value), receipt: self.receipt }
     }
 
     /// The value, for whoever stores it before it is recorded.

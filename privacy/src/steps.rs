@@ -57,7 +57,7 @@ impl<N: NoiseStreams> PrivateSteps<N> {
         let norm = ClipNorm::new(terms.clip)?;
         let divisor = f64::from(plan.training.expected_batch_patients.ok_or(StepError::NotPrivate)?);
         let clip = Clip { norm, kind: terms.clip_kind };
-        let noise = SumNoise { clip: norm, noise_multiplier, kind: terms.noise, adjacency: cost.adjacency() };
+        let noise = SumNoise { clip: norm, noise_multiplier, kind: terms.noise };
         Ok(Self { left, drawn: false, rate, clip, noise, divisor, streams })
     }
 
@@ -90,5 +90,51 @@ impl<N: NoiseStreams> PrivateSteps<N> {
         }
         let noisy = self.noise.add_to(clipped, &mut self.streams)?;
         Ok(noisy.into_iter().map(|value| value / self.divisor).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SimulatedNoise;
+    use wardround_plan::StreamKey;
+
+    const PLAN: &str = include_str!("../../configs/phantoms-private.toml");
+
+    fn steps() -> PrivateSteps<SimulatedNoise> {
+        let plan = Plan::from_toml(PLAN).expect("a plan of ours");
+        let cost = StudyCost::of(&plan).expect("a budget that can be kept");
+        let streams = SimulatedNoise::new(&StreamKey::from_public_seed(1), "steps");
+        PrivateSteps::new(&plan, &cost, streams).expect("a private plan")
+    }
+
+    #[test]
+    fn each_draw_gets_its_noise_once() {
+        let mut steps = steps();
+        assert!(matches!(steps.noisy_mean(&[0.0]), Err(StepError::OutOfTurn)));
+        steps.draw(10).expect("paid for");
+        assert!(matches!(steps.draw(10), Err(StepError::OutOfTurn)));
+        steps.noisy_mean(&[0.0]).expect("drawn before");
+        assert!(matches!(steps.noisy_mean(&[0.0]), Err(StepError::OutOfTurn)));
+    }
+
+    #[test]
+    fn no_more_steps_are_made_than_a_round_has() {
+        let (mut steps, plan) = (steps(), Plan::from_toml(PLAN).expect("a plan of ours"));
+        for _ in 0..plan.training.local_steps {
+            steps.draw(3).expect("paid for");
+            steps.noisy_mean(&[0.0; 4]).expect("noised");
+        }
+        assert!(matches!(steps.draw(3), Err(StepError::NothingLeft)));
+    }
+
+    #[test]
+    fn the_mean_is_over_the_plans_number_whoever_was_drawn() {
+        let (mut steps, plan) = (steps(), Plan::from_toml(PLAN).expect("a plan of ours"));
+        let expected = f64::from(plan.training.expected_batch_patients.expect("a private plan"));
+        steps.draw(0).expect("paid for");
+        let far = 1e6 * expected;
+        let mean = steps.noisy_mean(&[far]).expect("noised")[0];
+        assert!((mean - 1e6).abs() < 1.0, "{mean}");
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::{
     AccountError, Adjacency, Charge, Delta, Epsilon, LaplaceScale, Mechanism, NoiseMultiplier, SamplingRate, Target,
-    UnitError, calibrate_noise,
+    UnitError, calibrate_noise, histogram_charges,
 };
 use wardround_plan::{Plan, PlanAdjacency};
 
@@ -89,6 +89,14 @@ impl StudyCost {
         self.evaluation
     }
 
+    /// Scale of the noise in each bin of an evaluation's histogram, in patients; 0 without evaluations.
+    pub fn evaluation_scale(&self) -> f64 {
+        match self.evaluation.map(|charge| charge.mechanism) {
+            Some(Mechanism::DiscreteLaplace { scale, .. }) => scale.get(),
+            _ => 0.0,
+        }
+    }
+
     /// Everything a site reserves before it reads a scan: rounds with the spare ones, and evaluations.
     pub fn reservation(&self) -> Vec<Charge> {
         let times = self.round.times * self.rounds;
@@ -109,11 +117,64 @@ fn evaluation(
     if share == 0.0 {
         return Ok(None);
     }
-    // A patient who is exchanged for another leaves one bin and enters another.
+    // A patient who is exchanged for another leaves one bin and enters another, and the accountant counts both.
     let contribution = match adjacency {
         Adjacency::AddOrRemoveOne => 1.0,
         Adjacency::ReplaceOne => 2.0,
     };
     let scale = LaplaceScale::new(contribution * evaluations as f64 / (share * epsilon.get()))?;
-    Ok(Some(Charge { mechanism: Mechanism::DiscreteLaplace { scale, sensitivity: 1 }, times: 1 }))
+    Ok(histogram_charges(scale).first().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::epsilon_pld;
+
+    const PLAN: &str = include_str!("../../configs/phantoms-private.toml");
+
+    fn plan(from: &str, to: &str) -> Plan {
+        let text = PLAN.replace(from, to);
+        assert!(from.is_empty() || text != PLAN, "`{from}` is not in the plan");
+        Plan::from_toml(&text).expect("a good plan")
+    }
+
+    fn spent(cost: &StudyCost) -> f64 {
+        let (_, delta) = cost.budget();
+        epsilon_pld(&cost.reservation(), delta, cost.adjacency()).expect("accountable").epsilon.get()
+    }
+
+    #[test]
+    fn everything_a_study_reserves_is_within_its_epsilon_and_uses_it() {
+        for plan in [plan("", ""), plan("clip = 1.0", "clip = 1.0\nadjacency = \"replace_one\"")] {
+            let cost = StudyCost::of(&plan).expect("a budget that can be kept");
+            let spent = spent(&cost);
+            assert!(spent <= 8.0 && spent > 7.9, "{spent}");
+        }
+    }
+
+    #[test]
+    fn spare_rounds_and_evaluations_are_paid_for() {
+        let sigma = |plan: &Plan| StudyCost::of(plan).expect("a budget that can be kept").noise_multiplier().get();
+        let (spare, none) = (plan("", ""), plan("spare_rounds = 2 ", "spare_rounds = 0 "));
+        assert!(sigma(&spare) > sigma(&none), "spare rounds cost noise");
+        assert!(sigma(&spare) > sigma(&plan("epsilon_share = 0.05", "epsilon_share = 0.0")), "so do evaluations");
+        let cost = StudyCost::of(&spare).expect("a budget that can be kept");
+        let [training, evaluations] = cost.reservation()[..] else { panic!("{:?}", cost.reservation()) };
+        let rounds = u64::from(spare.study.rounds) + 2;
+        assert_eq!(training.times, rounds * u64::from(spare.training.local_steps));
+        assert_eq!(evaluations.times, u64::from(spare.study.rounds.div_ceil(spare.evaluation.every)) + 2);
+    }
+
+    #[test]
+    fn no_evaluation_is_paid_for_where_none_leaves() {
+        let cost = StudyCost::of(&plan("epsilon_share = 0.05", "epsilon_share = 0.0")).expect("kept");
+        assert_eq!((cost.evaluation(), cost.reservation().len()), (None, 1));
+    }
+
+    #[test]
+    fn a_plan_without_privacy_has_no_cost() {
+        let open = Plan::from_toml(include_str!("../../configs/phantoms.toml")).expect("a good plan");
+        assert_eq!(StudyCost::of(&open), Err(StudyCostError::NotPrivate));
+    }
 }

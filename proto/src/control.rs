@@ -4,7 +4,7 @@ use crate::v1;
 use crate::{FieldError, digest, plan_digest, round, site, study};
 use bytes::Bytes;
 use std::collections::BTreeSet;
-use wardround_plan::{Digest, MetricName, Timestamp};
+use wardround_plan::{Digest, LedgerHead, MetricName, Timestamp};
 use wardround_round::{
     Attempt, Closing, Ending, FromSite, Invitation, ModelRef, NoisedHistogram, Offer, Refusal, RefusalReason,
     ReportedScore, RoundId, Score, StudyOutcome, ToSite,
@@ -12,6 +12,8 @@ use wardround_round::{
 
 /// Most sites of one cohort.
 const COHORT_MAX: usize = 10_000;
+/// Most links of a privacy ledger.
+const LEDGER_LINKS_MAX: u64 = 1 << 48;
 /// Most scores of one report.
 const SCORES_MAX: usize = 64;
 
@@ -48,6 +50,7 @@ impl From<FromSite> for v1::FromSite {
                 round: round.get(),
                 scores: scores.into_iter().map(v1::Score::from).collect(),
             }),
+            FromSite::Ledger(head) => Message::LedgerHead(ledger_head(head)),
         };
         Self { message: Some(message) }
     }
@@ -81,6 +84,7 @@ impl TryFrom<v1::FromSite> for FromSite {
                 steps_done: progress.steps_done,
                 steps_total: progress.steps_total,
             }),
+            Message::LedgerHead(head) => Ok(Self::Ledger(head.try_into()?)),
             Message::Scores(report) => Ok(Self::Scores {
                 study: study("study", &report.study)?,
                 round: round("round", report.round)?,
@@ -125,6 +129,7 @@ impl From<ToSite> for v1::ToSite {
                 model_bytes: closing.model.map(|model| model.bytes).unwrap_or_default(),
             }),
             ToSite::Ended(ending) => Message::StudyEnded(ended(ending)),
+            ToSite::Witness(head) => Message::LedgerWitness(ledger_head(head)),
         };
         Self { message: Some(message) }
     }
@@ -159,6 +164,7 @@ impl TryFrom<v1::ToSite> for ToSite {
                     _ => return Err(FieldError::new("outcome", "is unknown")),
                 },
             })),
+            Message::LedgerWitness(head) => Ok(Self::Witness(head.try_into()?)),
             Message::StudyEnded(ended) => Ok(Self::Ended(Ending {
                 study: study("study", &ended.study)?,
                 outcome: match v1::StudyOutcome::try_from(ended.outcome) {
@@ -187,6 +193,21 @@ fn ended(ending: Ending) -> v1::StudyEnded {
         model_digest: bytes(&ending.model.digest),
         model_bytes: ending.model.bytes,
         round: ending.round.map(|round| round.get()).unwrap_or_default(),
+    }
+}
+
+fn ledger_head(head: LedgerHead) -> v1::LedgerHead {
+    v1::LedgerHead { seq: head.seq, hash: bytes(&head.hash) }
+}
+
+impl TryFrom<v1::LedgerHead> for LedgerHead {
+    type Error = FieldError;
+
+    fn try_from(head: v1::LedgerHead) -> Result<Self, FieldError> {
+        if !(1..=LEDGER_LINKS_MAX).contains(&head.seq) {
+            return Err(FieldError::new("seq", format!("{}, expected 1 to {LEDGER_LINKS_MAX}", head.seq)));
+        }
+        Ok(Self { seq: head.seq, hash: digest("hash", &head.hash)? })
     }
 }
 
@@ -311,6 +332,17 @@ mod tests {
         ModelRef { digest: Digest::of(b"model"), bytes: 40 }
     }
 
+    fn head() -> LedgerHead {
+        LedgerHead { seq: LEDGER_LINKS_MAX, hash: Digest::of(b"link") }
+    }
+
+    #[test]
+    fn a_ledger_of_no_or_too_many_links_is_refused() {
+        for seq in [0, LEDGER_LINKS_MAX + 1, u64::MAX] {
+            assert!(LedgerHead::try_from(v1::LedgerHead { seq, ..ledger_head(head()) }).is_err(), "{seq}");
+        }
+    }
+
     #[test]
     fn every_message_of_a_site_comes_back() {
         let refusal = || Refusal::new(RefusalReason::TrainingFailed, "loss is NaN");
@@ -326,6 +358,7 @@ mod tests {
             FromSite::RoundAnswer { id: id(), answer: Err(refusal()) },
             FromSite::Progress { id: id(), steps_done: 1, steps_total: 2 },
             FromSite::Scores { study, round: RoundNumber::FIRST, scores: vec![exact, noised] },
+            FromSite::Ledger(head()),
         ] {
             assert_eq!(FromSite::try_from(v1::FromSite::from(message.clone())), Ok(message));
         }
@@ -349,6 +382,7 @@ mod tests {
             ToSite::Closed(Closing { id: id(), model: None }),
             ToSite::Ended(ending(StudyOutcome::Finished, Some(RoundNumber::FIRST))),
             ToSite::Ended(ending(StudyOutcome::Failed("why".into()), None)),
+            ToSite::Witness(head()),
         ] {
             assert_eq!(ToSite::try_from(v1::ToSite::from(message.clone())), Ok(message));
         }

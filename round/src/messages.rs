@@ -3,7 +3,7 @@
 use crate::{ModelRef, Refusal, ReportedScore, RoundId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use wardround_plan::{Digest, PlanDigest, RoundNumber, SiteId, StudyId, Timestamp};
+use wardround_plan::{Digest, LedgerHead, PlanDigest, RoundNumber, SiteId, StudyId, Timestamp};
 
 /// From a site to the coordinator.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +42,8 @@ pub enum FromSite {
         /// One score a metric.
         scores: Vec<ReportedScore>,
     },
+    /// How far the site's privacy ledger is, to be witnessed: a number and a hash, nothing of what it says.
+    Ledger(LedgerHead),
 }
 
 /// From the coordinator to a site.
@@ -55,14 +57,17 @@ pub enum ToSite {
     Closed(Closing),
     /// The study is over.
     Ended(Ending),
+    /// The furthest head of the site's privacy ledger that the coordinator has seen; before any offer of a connection.
+    Witness(LedgerHead),
 }
 
 impl FromSite {
-    /// The study that a message is about.
-    pub fn study(&self) -> &StudyId {
+    /// The study that a message is about; `None` for what concerns the site as a whole.
+    pub fn study(&self) -> Option<&StudyId> {
         match self {
-            Self::StudyAnswer { study, .. } | Self::Scores { study, .. } => study,
-            Self::RoundAnswer { id, .. } | Self::Progress { id, .. } => &id.study,
+            Self::StudyAnswer { study, .. } | Self::Scores { study, .. } => Some(study),
+            Self::RoundAnswer { id, .. } | Self::Progress { id, .. } => Some(&id.study),
+            Self::Ledger(_) => None,
         }
     }
 }

@@ -53,6 +53,13 @@ pub enum DatabaseError {
     },
 }
 
+impl DatabaseError {
+    /// SQLite's refusal for the file `path`.
+    pub fn of(path: &Path, error: &sqlx::Error) -> Self {
+        Self::Sqlite { path: path.display().to_string(), reason: error.to_string() }
+    }
+}
+
 fn remedy(reason: &str) -> &'static str {
     let full = reason.contains("full") || reason.contains("disk I/O error");
     if full { "; look for free space on this disk and start again: nothing that was promised is lost" } else { "" }
@@ -72,8 +79,7 @@ impl Database {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
         let opened = SqlitePoolOptions::new().max_connections(CONNECTIONS_MAX).connect_with(options).await;
-        let pool = opened
-            .map_err(|error| DatabaseError::Sqlite { path: path.display().to_string(), reason: error.to_string() })?;
+        let pool = opened.map_err(|error| DatabaseError::of(path, &error))?;
         let database = Self { pool, path: path.into() };
         database.prepare(schema).await?;
         Ok(database)
@@ -114,7 +120,7 @@ impl Database {
 
     /// SQLite's refusal, with the file's name.
     pub fn sqlite(&self, error: &sqlx::Error) -> DatabaseError {
-        DatabaseError::Sqlite { path: self.path.display().to_string(), reason: error.to_string() }
+        DatabaseError::of(&self.path, error)
     }
 
     /// A record that cannot be read or written, with the file's name.

@@ -1,7 +1,10 @@
 //! `wardround budget`: the privacy officer's commands. Figures read no state; the officers' commands act on a site's ledger.
 
+mod decide;
 mod figures;
+mod key;
 mod officers;
+mod show;
 
 use crate::exit::Failure;
 use crate::output::Output;

@@ -2,6 +2,7 @@
 
 use super::process::{Process, run};
 use super::progress::{Bar, Progress};
+use super::budget;
 use super::stage::{SiteStage, Stage, write};
 use crate::exit::Failure;
 use futures_util::future::try_join_all;
@@ -64,6 +65,12 @@ impl Federation {
         let enroll = ["site", "enroll", "--coordinator", &self.address, "--code", code, "--ca-sha256", pin];
         run(site.name.as_str(), &logs, &[&enroll[..], &["--credentials", text(&credentials)]].concat()).await?;
         write(&settings(site), &site_settings(stage, site, &self.address))
+    }
+
+    /// Two officers of every hospital allow what the plan asks for.
+    pub async fn approve_budgets(&self, stage: &Stage) -> Result<(), Failure> {
+        let Some(terms) = stage.plan.privacy.site() else { return Ok(()) };
+        try_join_all(stage.sites.iter().map(|site| budget::approve(stage, site, terms))).await.map(drop)
     }
 
     /// Starts every hospital's node.
@@ -223,7 +230,7 @@ fn steps_done(notice: &Value, of: u32) -> Option<u64> {
     Some(round.saturating_sub(1) * u64::from(of) + done)
 }
 
-fn settings(site: &SiteStage) -> PathBuf {
+pub(super) fn settings(site: &SiteStage) -> PathBuf {
     site.home.join("site.toml")
 }
 
@@ -234,19 +241,20 @@ fn site_settings(stage: &Stage, site: &SiteStage, address: &str) -> String {
         "# Made by `wardround demo`; every key is explained in configs/site.toml of the project.\n\
          coordinator = \"{address}\"\ncredentials = \"credentials\"\nstate = \"state\"\n\n\
          [data]\nfolder = {:?}\n\n\
-         [policy]\nplans = [\"{}\"]\nmin_cohort = 2\nallow_without_privacy = true\nallow_visible_updates = true\n\
+         [policy]\nplans = [\"{}\"]\nmin_cohort = 2\nallow_without_privacy = {}\nallow_visible_updates = true\n\
          images_are_patients = {}\n\n\
          [compute]\nthreads = {threads}\n",
         site.scans.display().to_string(),
         stage.plan.digest(),
+        stage.plan.privacy.site().is_none(),
         stage.images_are_patients,
     )
 }
 
-fn string<'a>(value: &'a Value, key: &str) -> Result<&'a str, Failure> {
+pub(super) fn string<'a>(value: &'a Value, key: &str) -> Result<&'a str, Failure> {
     value[key].as_str().ok_or_else(|| Failure::failed(format!("a command did not say its `{key}`: {value}")))
 }
 
-fn text(path: &Path) -> &str {
+pub(super) fn text(path: &Path) -> &str {
     path.to_str().expect("the stage is below the folder named on the command line, which is text")
 }

@@ -5,11 +5,18 @@
 //!
 //! `... --bench training_step -- against-torch [WIDTH DEPTH PIXELS BATCH [STEPS]]` measures ours and PyTorch's in turn, on
 //! one thread and on two, and prints the ratio; without numbers, for two networks.
+//!
+//! `... --bench training_step -- against-opacus [WIDTH DEPTH PIXELS BATCH [STEPS]]` measures private steps against plain ones,
+//! ours and those of Opacus and PyTorch, in turn; without numbers, for batches of 8 and 16. `... -- private ...` makes our
+//! private steps alone.
 
+mod against_opacus;
 mod against_torch;
+mod cost;
 mod ours;
+mod peer;
 
-use ours::Shape;
+use ours::{Kind, Shape};
 
 /// Nothing here is expected to fail; what does ends the program with its text.
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -18,14 +25,21 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 const DEFAULTS: [u32; 5] = [16, 4, 128, 8, 10];
 /// What else is measured against PyTorch: the network of `configs/cardiac.toml`.
 const CARDIAC: [u32; 5] = [8, 4, 64, 8, 10];
+/// What is measured against Opacus.
+const PRIVATE: [[u32; 5]; 2] = [[16, 4, 128, 8, 4], [16, 4, 128, 16, 3]];
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let given: Vec<u32> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
     let shape = Shape::with_defaults(&given, DEFAULTS);
-    if arguments.first().is_none_or(|first| first != "against-torch") {
-        return ours::print(shape);
+    let or_given = |others: &[[u32; 5]]| match given.as_slice() {
+        [] => others.iter().map(|other| Shape::with_defaults(&[], *other)).collect(),
+        _ => vec![shape],
+    };
+    match arguments.first().map(String::as_str) {
+        Some("against-torch") => or_given(&[DEFAULTS, CARDIAC]).into_iter().try_for_each(against_torch::print),
+        Some("against-opacus") => or_given(&PRIVATE).into_iter().try_for_each(against_opacus::print),
+        Some("private") => ours::print(shape, Kind::Private),
+        _ => ours::print(shape, Kind::Plain),
     }
-    let shapes = if given.is_empty() { vec![shape, Shape::with_defaults(&[], CARDIAC)] } else { vec![shape] };
-    shapes.into_iter().try_for_each(against_torch::print)
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 use wardround_imaging::{Case, Patient};
-use wardround_models::{ComputeDevice, Trainer, TrainingSet, initial_weights};
+use wardround_models::{ComputeDevice, Trainer, TrainingSet, clipped_steps_without_noise, initial_weights};
 use wardround_plan::{Plan, RoundNumber, StreamKey};
 
 /// The network, its input, and how many steps are measured.
@@ -32,27 +32,62 @@ impl Shape {
     }
 }
 
+/// What the step does with the gradients of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Takes their mean.
+    Plain,
+    /// Clips each patient's, and adds them up; without the noise, which is measured where it is drawn.
+    Private,
+}
+
+impl Kind {
+    /// As it is written on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Private => "private",
+        }
+    }
+}
+
 /// Measures in this process; prints a line for people and a JSON line.
-pub fn print(shape: Shape) -> Outcome<()> {
+pub fn print(shape: Shape, kind: Kind) -> Outcome<()> {
     let Shape { width, depth, pixels, batch, steps } = shape;
+    let before_mib = memory_mib("VmRSS:")?;
     let plan = plan(width, depth, pixels, batch, steps + 1)?;
     let images = TrainingSet::prepare(&plan, &[patient(pixels as usize)])?;
-    let trainer = Trainer::new(&plan, ComputeDevice::Cpu)?;
     let start = initial_weights(&plan);
 
     let mut marks = Vec::new();
-    let mut observer = |_| {
-        marks.push((Instant::now(), processor_time()));
-        ControlFlow::Continue(())
-    };
-    trainer.train(&start, &images, RoundNumber::FIRST, &StreamKey::from_public_seed(1), &mut observer)?;
+    let mut mark = || marks.push((Instant::now(), processor_time()));
+    match kind {
+        Kind::Private => clipped_steps_without_noise(&plan, &images, 1, &mut mark)?,
+        Kind::Plain => {
+            let mut observer = |_| {
+                mark();
+                ControlFlow::Continue(())
+            };
+            let trainer = Trainer::new(&plan, ComputeDevice::Cpu)?;
+            trainer.train(&start, &images, RoundNumber::FIRST, &StreamKey::from_public_seed(1), &mut observer)?;
+        }
+    }
     let wall = median(marks.windows(2).map(|pair| pair[1].0 - pair[0].0));
     let processor = median(marks.windows(2).map(|pair| pair[1].1 - pair[0].1));
-    println!("width {width}, depth {depth}, {pixels} px, batch {batch}, {} weights", start.layout().len());
     let [processor_ms, wall_ms] = [processor, wall].map(|span| span.as_secs_f64() * 1e3);
-    println!("{processor_ms:.1} ms processor, {wall_ms:.1} ms wall a step");
-    println!("{}", json!({ "processor_ms": processor_ms, "wall_ms": wall_ms, "weights": start.layout().len() }));
+    let (weights, peak_mib) = (start.layout().len(), memory_mib("VmHWM:")? - before_mib);
+    println!("width {width}, depth {depth}, {pixels} px, batch {batch}, {weights} weights, {}", kind.word());
+    println!("{processor_ms:.1} ms processor, {wall_ms:.1} ms wall a step; at most {peak_mib:.1} MiB");
+    let line = json!({ "processor_ms": processor_ms, "wall_ms": wall_ms, "weights": weights, "peak_mib": peak_mib });
+    println!("{line}");
     Ok(())
+}
+
+/// Memory of this process: now, or the most it ever had.
+fn memory_mib(name: &str) -> Outcome<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("the kernel does not say")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
 }
 
 fn plan(width: u32, depth: u32, pixels: u32, batch: u32, steps: u32) -> Result<Plan, wardround_plan::PlanError> {

@@ -132,8 +132,8 @@ impl Kernel<3> for NormRelu {
         let extents = self.extents(kept.input.dims);
         let found = group_norm::gradients(kept.input.values(), gradient.values(), &kept.moments, scale, shift, extents);
         if let Some([each_scale, each_shift]) = &self.each {
-            each_scale.add_rows(&found.scale);
-            each_shift.add_rows(&found.shift);
+            each_scale.add_rows(found.scale);
+            each_shift.add_rows(found.shift);
             return [wanted[0].then(|| Operand::new(found.input, kept.input.dims)), None, None];
         }
         let over_images = |each: &[f32]| {

@@ -68,7 +68,7 @@ impl Conv2d {
         let [_, inputs, height, width] = input.dims();
         let extents = Extents { outputs, inputs: inputs * kernel_px * kernel_px, positions: height * width };
         let fast = kernel_px == FAST_KERNEL_PX && self.bias.is_none() && on_kernels;
-        if fast && !ghost_pays(recorder.patients(), extents) {
+        if fast && !ghost_pays(extents) {
             return kernels::conv3x3_each(input, self.weight.val(), weight);
         }
         let bias = self.bias.as_ref().map(|bias| recorder.slot(bias));

@@ -39,9 +39,15 @@ pub(super) fn clipped<M: Module>(
     }
     let norms = norms_squared(&gradients, recorder.patients());
     let factors: Vec<f64> = norms.iter().map(|norm| factor(*norm, clip)).collect();
-    let sum = gradients.iter().flat_map(|(len, gradient)| weighted(*len, gradient, recorder.patients(), &factors));
+    let mut sum = vec![0.0; gradients.iter().map(|(len, _)| len).sum()];
+    let mut rest = sum.as_mut_slice();
+    for (len, gradient) in &gradients {
+        let (part, behind) = rest.split_at_mut(*len);
+        rest = behind;
+        add_weighted(part, gradient, recorder.patients(), &factors);
+    }
     let not_finite = norms.iter().filter(|norm| !norm.is_finite()).count();
-    Ok(ClippedSum { sum: sum.collect(), loss, not_finite })
+    Ok(ClippedSum { sum, loss, not_finite })
 }
 
 /// Runs the one backward pass, of the sum over patients of the mean loss of each; gives that sum.
@@ -72,7 +78,7 @@ fn norms_squared(gradients: &[(usize, PatientGradients)], patients: &[Range<usiz
                 let values = &values[patient * len..(patient + 1) * len];
                 arch.dispatch(|| square(values))
             }
-            PatientGradients::Ghost(product) => product.norm_squared(&patients[patient]),
+            PatientGradients::Ghost(ghost) => ghost.norm_squared(&patients[patient]),
         });
         parts.sum()
     };
@@ -96,23 +102,20 @@ fn square(values: &[f32]) -> f64 {
     sums.iter().sum()
 }
 
-/// Sum over patients of factor times gradient; a factor of zero adds nothing, whatever the gradient.
-fn weighted(len: usize, gradient: &PatientGradients, patients: &[Range<usize>], factors: &[f64]) -> Vec<f64> {
-    let mut sum = vec![0.0; len];
-    match gradient {
-        PatientGradients::Ghost(product) => product.add_to(&mut sum, patients, factors),
-        PatientGradients::Instantiated(values) => {
-            let arch = Arch::new();
-            sum.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, sum)| {
-                let counted = values.chunks_exact(len).zip(factors).filter(|(_, factor)| **factor != 0.0);
-                for (values, factor) in counted {
-                    let values = &values[chunk * CHUNK..][..sum.len()];
-                    arch.dispatch(|| add_scaled(sum, values, *factor));
-                }
-            });
+/// Adds factor times gradient of every patient; a factor of zero adds nothing, whatever the gradient.
+fn add_weighted(sum: &mut [f64], gradient: &PatientGradients, patients: &[Range<usize>], factors: &[f64]) {
+    let values = match gradient {
+        PatientGradients::Ghost(ghost) => return ghost.add_to(sum, patients, factors),
+        PatientGradients::Instantiated(values) => values,
+    };
+    let (len, arch) = (sum.len(), Arch::new());
+    sum.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, sum)| {
+        let counted = values.chunks_exact(len).zip(factors).filter(|(_, factor)| **factor != 0.0);
+        for (values, factor) in counted {
+            let values = &values[chunk * CHUNK..][..sum.len()];
+            arch.dispatch(|| add_scaled(sum, values, *factor));
         }
-    }
-    sum
+    });
 }
 
 #[inline(always)]

@@ -14,6 +14,7 @@
 //! the privacy crate's, which this one does not know.
 
 mod clipped;
+mod factors;
 mod gradients;
 mod patient_batch;
 mod per_channel;

@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 pub(crate) fn record_bias(bias: &Slot, gradient: Tensor<4>) {
     let [images, channels, height, width] = gradient.dims();
     let rows = gradient.reshape([images, channels, height * width]).sum_dim(2);
-    bias.add_rows(&rows.into_data().iter::<f32>().collect::<Vec<_>>());
+    bias.add_rows(rows.into_data().iter::<f32>().collect());
 }
 
 /// Gives `scale`, by which every position of its channel is multiplied, its gradients from that of the output and from

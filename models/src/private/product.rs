@@ -12,14 +12,14 @@
 //! The literature's rule takes ghost where `2 positions^2 < outputs * inputs`, which is about memory. Here the product is
 //! cheap and memory is freed as the backward pass goes, so [`ghost_pays`] asks for the time instead, which is stricter.
 
+use super::factors::Factors;
 use super::recorder::Slot;
 use burn::tensor::Tensor;
-use rayon::prelude::*;
 use std::ops::Range;
 
-/// Multiplications that the ghost norm may cost for each value that it saves: a value is written, squared and added.
-/// By measurement, see `docs/benchmarks.md`.
-const GHOST_COST_MAX: usize = 2;
+/// Multiplications that the ghost norm may cost for each value that it saves, which would be written, squared and added.
+/// Measured: from 2 to 32 a step costs the same, without ghost up to twice as much (`docs/benchmarks.md`).
+const GHOST_COST_MAX: f64 = 8.0;
 
 /// Extents of a product: of the weight, and of what one image brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,21 +29,29 @@ pub(crate) struct Extents {
     pub(crate) positions: usize,
 }
 
-/// True where the ghost norm is the cheaper way.
-pub(crate) fn ghost_pays(patients: &[Range<usize>], extents: Extents) -> bool {
-    let Extents { outputs, inputs, positions } = extents;
-    let pairs: usize = patients.iter().map(|rows| (rows.len() * positions).pow(2)).sum();
-    // The Gram matrices are symmetric, so half of the pairs is computed.
-    pairs / 2 * (outputs + inputs) < GHOST_COST_MAX * patients.len() * outputs * inputs
+/// True where the ghost norm is the cheaper way for a patient with one image.
+///
+/// It asks nothing of the batch, so that who else is in it changes no bit of a patient's gradient. Of `n` images the ghost
+/// norm costs `n^2` times as much, which stays below what their forward pass costs.
+pub(crate) fn ghost_pays(extents: Extents) -> bool {
+    // In f64, which does not overflow where images are large.
+    let [outputs, inputs, positions] = [extents.outputs, extents.inputs, extents.positions].map(|count| count as f64);
+    // The Gram matrices are symmetric, so half of the pairs of positions is computed.
+    positions * positions / 2.0 * (outputs + inputs) < GHOST_COST_MAX * outputs * inputs
 }
 
 /// Gives `weight`, which is `[outputs, inputs]`, its gradients from `left` `[images, outputs, positions]` and `right`.
 pub(crate) fn record(weight: &Slot, left: Tensor<3>, right: &Patches) {
-    let [_, outputs, positions] = left.dims();
+    let [images, outputs, positions] = left.dims();
     let extents = Extents { outputs, inputs: right.inputs(), positions };
-    if ghost_pays(weight.patients(), extents) {
-        return weight.add_ghost(Product::of(left, right, extents));
+    if ghost_pays(extents) {
+        return weight.add_ghost(Factors::new(extents, by_position(left), by_position(right.of(0..images))));
     }
+    if right.are_pixels() {
+        let each = left.matmul(right.of(0..images).swap_dims(1, 2));
+        return weight.add_rows(each.into_data().iter::<f32>().collect());
+    }
+    // Patient by patient, because the patches of a batch are as many times larger than the batch as a kernel has pixels.
     let each = weight.patients().iter().flat_map(|rows| {
         let left = left.clone().slice([rows.clone()]);
         let product = left.matmul(right.of(rows.clone()).swap_dims(1, 2)).sum_dim(0);
@@ -70,6 +78,10 @@ impl Patches {
         Self::of_size(images, 1)
     }
 
+    fn are_pixels(&self) -> bool {
+        self.kernel_px == 1
+    }
+
     fn inputs(&self) -> usize {
         self.images.dims()[1] * self.kernel_px * self.kernel_px
     }
@@ -78,7 +90,7 @@ impl Patches {
     fn of(&self, rows: Range<usize>) -> Tensor<3> {
         let images = self.images.clone().slice([rows]);
         let [count, channels, height, width] = images.dims();
-        if self.kernel_px == 1 {
+        if self.are_pixels() {
             return images.reshape([count, channels, height * width]);
         }
         let border = self.kernel_px / 2;
@@ -93,70 +105,34 @@ impl Patches {
     }
 }
 
-/// Both factors, position by position.
-#[derive(Debug, Clone)]
-pub(super) struct Product {
-    extents: Extents,
-    /// `[images, positions, outputs]`.
-    left: Vec<f32>,
-    /// `[images, positions, inputs]`.
-    right: Vec<f32>,
+fn by_position(factor: Tensor<3>) -> Vec<f64> {
+    factor.swap_dims(1, 2).into_data().iter::<f32>().map(f64::from).collect()
 }
 
-impl Product {
-    fn of(left: Tensor<3>, right: &Patches, extents: Extents) -> Self {
-        let [images, ..] = left.dims();
-        let by_position = |factor: Tensor<3>| factor.swap_dims(1, 2).into_data().iter::<f32>().collect();
-        Self { extents, left: by_position(left), right: by_position(right.of(0..images)) }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A deep convolution of a U-Net, `channels` to as many, on `positions` pixels.
+    fn convolution(channels: usize, positions: usize) -> Extents {
+        Extents { outputs: channels, inputs: 9 * channels, positions }
     }
 
-    /// Square of the norm of one patient's gradient, in f64: the terms can cancel.
-    pub(super) fn norm_squared(&self, patient: &Range<usize>) -> f64 {
-        let positions: Vec<(&[f32], &[f32])> = self.positions(patient).collect();
-        let pairs = (0..positions.len()).flat_map(|one| (0..=one).map(move |other| (one, other)));
-        pairs
-            .map(|(one, other)| {
-                let ((left, right), (left_other, right_other)) = (positions[one], positions[other]);
-                let term = dot(left, left_other) * dot(right, right_other);
-                if one == other { term } else { 2.0 * term }
-            })
-            .sum()
+    #[test]
+    fn ghost_is_taken_where_positions_are_few() {
+        assert!(ghost_pays(Extents { outputs: 10, inputs: 512, positions: 1 }), "a linear layer");
+        assert!(ghost_pays(convolution(256, 4)));
+        assert!(!ghost_pays(convolution(128, 256)), "the deepest of the reference network");
+        assert!(!ghost_pays(convolution(16, 128 * 128)), "the first of it");
+        assert!(!ghost_pays(convolution(1 << 12, usize::MAX)), "nothing overflows");
     }
 
-    /// Adds every patient's gradient times her factor to `sum`, which is `[outputs, inputs]`; a factor of zero adds nothing,
-    /// whatever the gradient.
-    pub(super) fn add_to(&self, sum: &mut [f64], patients: &[Range<usize>], factors: &[f64]) {
-        let counted = patients.iter().zip(factors).filter(|(_, factor)| **factor != 0.0);
-        let scaled: Vec<(f64, &[f32], &[f32])> = counted
-            .flat_map(|(patient, factor)| self.positions(patient).map(|(left, right)| (*factor, left, right)))
-            .collect();
-        sum.par_chunks_exact_mut(self.extents.inputs).enumerate().for_each(|(output, sum)| {
-            for (factor, left, right) in &scaled {
-                let factor = factor * f64::from(left[output]);
-                sum.iter_mut().zip(*right).for_each(|(sum, value)| *sum += factor * f64::from(*value));
-            }
-        });
+    #[test]
+    fn patches_are_the_neighbourhoods_with_zeros_beyond_the_border() {
+        let images = Tensor::<4>::from_floats([[[[1.0, 2.0], [3.0, 4.0]]]], &burn::tensor::Device::flex());
+        let patches = Patches::of_size(images, 3).of(0..1).swap_dims(1, 2).into_data();
+        let rows: Vec<Vec<f32>> = patches.iter::<f32>().collect::<Vec<_>>().chunks(9).map(<[f32]>::to_vec).collect();
+        assert_eq!(rows[0], [0., 0., 0., 0., 1., 2., 0., 3., 4.], "around the first pixel");
+        assert_eq!(rows[3], [1., 2., 0., 3., 4., 0., 0., 0., 0.], "around the last");
     }
-
-    /// The gradients themselves, `[patients, outputs, inputs]`.
-    pub(super) fn instantiated(&self, patients: &[Range<usize>]) -> Vec<f32> {
-        let Extents { outputs, inputs, .. } = self.extents;
-        let each = patients.iter().flat_map(|patient| {
-            let mut gradient = vec![0.0; outputs * inputs];
-            self.add_to(&mut gradient, std::slice::from_ref(patient), &[1.0]);
-            gradient
-        });
-        each.map(|value| value as f32).collect()
-    }
-
-    fn positions(&self, patient: &Range<usize>) -> impl Iterator<Item = (&[f32], &[f32])> {
-        let Extents { outputs, inputs, positions } = self.extents;
-        let (first, last) = (patient.start * positions, patient.end * positions);
-        let left = self.left[first * outputs..last * outputs].chunks_exact(outputs);
-        left.zip(self.right[first * inputs..last * inputs].chunks_exact(inputs))
-    }
-}
-
-fn dot(one: &[f32], other: &[f32]) -> f64 {
-    one.iter().zip(other).map(|(one, other)| f64::from(*one) * f64::from(*other)).sum()
 }

@@ -5,7 +5,7 @@
 //! operations add a *tap* to their output, a leaf whose gradient autodiff then gives us for every image by itself.
 //! The parameters themselves are constants of the pass, so autodiff computes no gradient summed over images beside.
 
-use super::product::Product;
+use super::factors::Factors;
 use burn::module::{Param, ParamId};
 use burn::tensor::{Gradients, Tensor};
 use std::collections::HashMap;
@@ -47,7 +47,7 @@ pub(super) enum PatientGradients {
     /// `[patients, values of the parameter]`.
     Instantiated(Vec<f32>),
     /// The factors whose product it is.
-    Ghost(Product),
+    Ghost(Factors),
 }
 
 /// A leaf, and what is to be done with its gradient.
@@ -147,8 +147,11 @@ impl Slot {
     }
 
     /// The same from gradients of each image, `[images, values]`.
-    pub(crate) fn add_rows(&self, rows: &[f32]) {
+    pub(crate) fn add_rows(&self, rows: Vec<f32>) {
         let images = self.patients().last().map_or(0, |rows| rows.end);
+        if images == self.patients().len() {
+            return self.add(rows);
+        }
         let values = rows.len() / images.max(1);
         let mut sums = vec![0.0; self.patients().len() * values];
         if values > 0 {
@@ -162,8 +165,8 @@ impl Slot {
     }
 
     /// The same from factors whose product is never made, unless the parameter is used again.
-    pub(super) fn add_ghost(&self, product: Product) {
-        self.fill(PatientGradients::Ghost(product));
+    pub(super) fn add_ghost(&self, factors: Factors) {
+        self.fill(PatientGradients::Ghost(factors));
     }
 
     fn fill(&self, more: PatientGradients) {
@@ -185,7 +188,7 @@ impl PatientGradients {
     fn instantiated(self, patients: &[Range<usize>]) -> Vec<f32> {
         match self {
             Self::Instantiated(values) => values,
-            Self::Ghost(product) => product.instantiated(patients),
+            Self::Ghost(factors) => factors.instantiated(patients),
         }
     }
 }

@@ -14,6 +14,18 @@ pub struct Accountant {
 }
 
 impl Accountant {
+    /// The accountants of this crate.
+    pub fn exact() -> Self {
+        Self {
+            pld: |charges, delta, adjacency| {
+                let bound = crate::epsilon_pld(charges, delta, adjacency);
+                bound.map(|bound| bound.epsilon).map_err(|error| error.to_string())
+            },
+            // TODO: `epsilon_rdp`, once the crate has it. Until then adaptive budgets admit nothing.
+            rdp: |_, _, _| Err("this version has no accountant by Rényi differential privacy".into()),
+        }
+    }
+
     /// ε of `tally` as the budget's composition measures it.
     ///
     /// Declared: an upper bound by privacy loss distributions. Adaptive: charges pass the Rényi filter of a budget (ε, δ) if at

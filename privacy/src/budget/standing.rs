@@ -30,8 +30,8 @@ pub struct AccountStanding {
     pub reserved: Epsilon,
     /// ε of what was debited, by privacy loss distributions.
     pub spent_pld: Epsilon,
-    /// ε of what was debited, by Rényi differential privacy.
-    pub spent_rdp: Epsilon,
+    /// The same by Rényi differential privacy, as a second opinion; nothing where that accountant has no bound.
+    pub spent_rdp: Option<Epsilon>,
     /// The budget's ε less what is reserved. A study of that ε may fit or not: ε of two studies at one δ is not their sum. What
     /// counts is the sum of their loss distributions.
     pub left: Epsilon,
@@ -88,7 +88,7 @@ fn account(
         budget,
         reserved,
         spent_pld: accountant.by_pld(&spent, &budget)?,
-        spent_rdp: accountant.by_rdp(&spent, &budget)?,
+        spent_rdp: accountant.by_rdp(&spent, &budget).ok(),
         left: left(&budget, reserved),
         frozen: reserved > budget.epsilon,
     })

@@ -1,7 +1,7 @@
 //! The noise of one logical step: on the sum, once, whatever the micro-batches.
 
 use super::{DiscreteGaussian, Grid, NoiseError, NoiseStream, NoiseStreams, RoundedGaussian};
-use crate::{Adjacency, ClipNorm, NoiseMultiplier};
+use crate::{ClipNorm, NoiseMultiplier};
 use rayon::prelude::*;
 use wardround_plan::NoiseKind;
 
@@ -12,7 +12,7 @@ const CHUNK: usize = 1 << 14;
 ///
 /// The sum must be made in f64 of at most [`super::CONTRIBUTIONS_MAX`] contributions, each a whole patient's (or site's)
 /// with an L2 norm of at most `clip`. The noise has the standard deviation `noise_multiplier` · C_eff, where C_eff
-/// ([`Grid::sensitivity`]) is the clip norm (twice the clip norm under [`Adjacency::ReplaceOne`]) and a ten-thousandth.
+/// ([`Grid::sensitivity`]) is the clip norm and a ten-thousandth of it.
 /// The accountant is to be told `Mechanism::SampledGaussian` with `noise_multiplier` for both kinds; what that claims
 /// for each is in their modules.
 ///
@@ -22,12 +22,10 @@ const CHUNK: usize = 1 << 14;
 pub struct SumNoise {
     /// C
     pub clip: ClipNorm,
-    /// σ, over what one patient can change under `adjacency`.
+    /// σ, over what one patient's presence can change.
     pub noise_multiplier: NoiseMultiplier,
     /// How it is drawn.
     pub kind: NoiseKind,
-    /// What is hidden about one patient.
-    pub adjacency: Adjacency,
 }
 
 enum Sampler {
@@ -42,7 +40,7 @@ impl SumNoise {
     /// # Errors
     /// [`NoiseError`]; then nothing was released.
     pub fn add_to(&self, sum: &[f64], streams: &mut impl NoiseStreams) -> Result<Vec<f64>, NoiseError> {
-        let grid = Grid::new(self.clip, self.noise_multiplier, self.adjacency, sum.len())?;
+        let grid = Grid::new(self.clip, self.noise_multiplier, sum.len())?;
         let sampler = self.sampler(&grid)?;
         let streams = streams.take(sum.len().div_ceil(CHUNK))?;
         let mut noisy = vec![0.0; sum.len()];
@@ -58,7 +56,7 @@ impl SumNoise {
     /// # Errors
     /// [`NoiseError`] as from [`Self::add_to`].
     pub fn deviation(&self, entries: usize) -> Result<f64, NoiseError> {
-        let grid = Grid::new(self.clip, self.noise_multiplier, self.adjacency, entries)?;
+        let grid = Grid::new(self.clip, self.noise_multiplier, entries)?;
         Ok(grid.deviation(self.noise_multiplier) * grid.step())
     }
 
@@ -112,7 +110,6 @@ mod tests {
             clip: ClipNorm::new(0.5).expect("positive"),
             noise_multiplier: NoiseMultiplier::new(1.3).expect("positive"),
             kind,
-            adjacency: Adjacency::AddOrRemoveOne,
         }
     }
 
@@ -130,21 +127,15 @@ mod tests {
     fn deviation_is_the_multiplier_times_the_clip_norm() {
         const ENTRIES: usize = 1_000_000;
         for kind in KINDS {
-            for adjacency in [Adjacency::AddOrRemoveOne, Adjacency::ReplaceOne] {
-                let noise = SumNoise { adjacency, ..noise(kind) };
-                let claimed = match adjacency {
-                    Adjacency::AddOrRemoveOne => 1.3 * 0.5,
-                    Adjacency::ReplaceOne => 1.3 * 1.0,
-                };
-                let noisy = noise.add_to(&vec![0.0; ENTRIES], &mut streams(1)).expect("noised");
-                let statistic: f64 = noisy.iter().map(|x| (x / claimed).powi(2)).sum();
-                let n = ENTRIES as f64;
-                assert!((statistic - n).abs() < 6.0 * (2.0 * n).sqrt(), "{kind:?}, {adjacency:?}: {}", statistic / n);
-                let mean = noisy.iter().sum::<f64>() / n;
-                assert!(mean.abs() < 6.0 * claimed / n.sqrt(), "{kind:?}: {mean}");
-                let stated = noise.deviation(ENTRIES).expect("a grid");
-                assert!(stated >= claimed && stated < claimed * 1.001, "{stated} pays for the grid, and for no more");
-            }
+            let (noise, claimed) = (noise(kind), 1.3 * 0.5);
+            let noisy = noise.add_to(&vec![0.0; ENTRIES], &mut streams(1)).expect("noised");
+            let statistic: f64 = noisy.iter().map(|x| (x / claimed).powi(2)).sum();
+            let n = ENTRIES as f64;
+            assert!((statistic - n).abs() < 6.0 * (2.0 * n).sqrt(), "{kind:?}: {}", statistic / n);
+            let mean = noisy.iter().sum::<f64>() / n;
+            assert!(mean.abs() < 6.0 * claimed / n.sqrt(), "{kind:?}: {mean}");
+            let stated = noise.deviation(ENTRIES).expect("a grid");
+            assert!(stated >= claimed && stated < claimed * 1.001, "{stated} pays for the grid, and for no more");
         }
     }
 
@@ -162,7 +153,7 @@ mod tests {
         for kind in KINDS {
             let entries = CHUNK + 1;
             let noise = noise(kind);
-            let grid = Grid::new(noise.clip, noise.noise_multiplier, noise.adjacency, entries).expect("a grid");
+            let grid = Grid::new(noise.clip, noise.noise_multiplier, entries).expect("a grid");
             let sum: Vec<f64> = (0..entries).map(|index| grid.value(index as i64 * 977 - 5_000_000)).collect();
             let of_sum = noise.add_to(&sum, &mut streams(3)).expect("noised");
             let of_zeros = noise.add_to(&vec![0.0; entries], &mut streams(3)).expect("noised");

@@ -3,7 +3,7 @@
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FromSite {
     /// Exactly one.
-    #[prost(oneof = "from_site::Message", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "from_site::Message", tags = "1, 2, 3, 4, 5, 6")]
     pub message: ::core::option::Option<from_site::Message>,
 }
 /// Nested message and enum types in `FromSite`.
@@ -26,7 +26,20 @@ pub mod from_site {
         /// What a model scored on the site's validation patients.
         #[prost(message, tag = "5")]
         Scores(super::Scores),
+        /// How far the site's privacy ledger is; after each link, and first thing on every stream where there is one.
+        #[prost(message, tag = "6")]
+        LedgerHead(super::LedgerHead),
     }
+}
+/// How far a hash chain has come.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LedgerHead {
+    /// Number of its last link, from 1 to 2^48.
+    #[prost(uint64, tag = "1")]
+    pub seq: u64,
+    /// SHA-256 of that link: 32 bytes.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub hash: ::prost::bytes::Bytes,
 }
 /// First message on every stream.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -171,7 +184,7 @@ pub struct Refusal {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ToSite {
     /// Exactly one.
-    #[prost(oneof = "to_site::Message", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "to_site::Message", tags = "1, 2, 3, 4, 5")]
     pub message: ::core::option::Option<to_site::Message>,
 }
 /// Nested message and enum types in `ToSite`.
@@ -191,6 +204,10 @@ pub mod to_site {
         /// A study is over.
         #[prost(message, tag = "4")]
         StudyEnded(super::StudyEnded),
+        /// The furthest head of the site's privacy ledger that was ever said here; before any offer on a stream. A site whose ledger
+        /// does not contain it was restored from an old backup and does not train.
+        #[prost(message, tag = "5")]
+        LedgerWitness(super::LedgerHead),
     }
 }
 /// Asks a site to take part in a study.

@@ -13,6 +13,7 @@ mod gathering;
 mod presence;
 mod rejection;
 mod study;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -20,3 +21,4 @@ mod tests;
 pub use event::{Event, Progress, Recorded};
 pub use rejection::Rejection;
 pub use study::{Admission, Effect, Fold, Input, Phase, SitePhase, SiteView, Study, Submission, View};
+pub use witness::Witness;

@@ -288,6 +288,8 @@ impl Study {
                 collecting::progressed(self, &site, &id, steps_done.min(steps_total), steps_total)
             }
             FromSite::Scores { study, round, scores } => self.scored(now, site, &study, round, scores),
+            // Of the site as a whole: the witness hears it, and no study.
+            FromSite::Ledger(_) => Err(Rejection::NotExpected(site)),
         }
     }
 

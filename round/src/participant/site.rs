@@ -7,7 +7,7 @@ use crate::{
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
-use wardround_plan::{PlanDigest, RoundNumber, StudyId, Timestamp};
+use wardround_plan::{LedgerHead, PlanDigest, RoundNumber, StudyId, Timestamp};
 
 /// What can happen to a site.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub enum Input {
     TrainingCancelled(RoundId),
     /// The upload is done, or not.
     Uploaded(RoundId, Result<(), UploadFailure>),
+    /// The site's privacy ledger has come this far, durably.
+    Ledger(LedgerHead),
     /// A model was measured; `None` where that failed, which the shell has logged.
     Evaluated(Evaluation, Option<Measured>),
 }
@@ -75,6 +77,9 @@ pub enum Effect {
     Persist(Timestamp, Event),
     /// Ask the policy, and answer with `Decided`.
     Decide(Offer),
+    /// Compare with the privacy ledger: where it does not contain this head it was rolled back, and nothing may be trained
+    /// until that is mended.
+    CheckLedger(LedgerHead),
     /// Send; nothing in it comes from a patient.
     Say(FromSite),
     /// Send these scores, if they may leave the site.
@@ -98,6 +103,7 @@ pub struct Site {
     studies: BTreeMap<StudyId, Part>,
     jobs: VecDeque<Job>,
     busy: Option<Job>,
+    ledger: Option<LedgerHead>,
     effects: VecDeque<Effect>,
 }
 
@@ -142,13 +148,20 @@ impl Site {
     /// Takes one input in. What the coordinator says out of turn is ignored: it can be late, but not obeyed.
     pub fn handle(&mut self, now: Timestamp, input: Input) {
         match input {
-            Input::Connected => self.reconnected(),
+            Input::Connected => {
+                self.reconnected();
+                self.tell_ledger();
+            }
             Input::Disconnected => self.reconnected(),
             Input::Said(message) => self.listen(now, message),
             Input::Decided(study, plan, decision) => self.decided(now, study, plan, decision),
             Input::Trained(id, result) => self.trained(now, id, result),
             Input::TrainingCancelled(id) => drop(self.finish_training(&id)),
             Input::Uploaded(id, result) => self.uploaded(now, &id, result),
+            Input::Ledger(head) => {
+                self.ledger = Some(head).filter(|head| *head != LedgerHead::EMPTY);
+                self.tell_ledger();
+            }
             Input::Evaluated(evaluation, measured) => self.evaluated(now, evaluation, measured),
         }
         self.start_next();
@@ -173,12 +186,18 @@ impl Site {
         self.jobs.retain(|job| matches!(job, Job::Evaluate(_)));
     }
 
+    /// Without a connection this is lost, and said again on the next.
+    fn tell_ledger(&mut self) {
+        self.effects.extend(self.ledger.map(|head| Effect::Say(FromSite::Ledger(head))));
+    }
+
     fn listen(&mut self, now: Timestamp, message: ToSite) {
         match message {
             ToSite::Offer(offer) => self.effects.push_back(Effect::Decide(offer)),
             ToSite::Invitation(invitation) => self.invited(invitation),
             ToSite::Closed(closing) => self.closed(closing),
             ToSite::Ended(ending) => self.ended(now, ending),
+            ToSite::Witness(head) => self.effects.push_back(Effect::CheckLedger(head)),
         }
     }
 

@@ -1,7 +1,10 @@
 //! Each kind of layer by itself, as the first of a network and behind another.
 
-use super::oracle::{check, device, tensor, with_values};
+use super::oracle::{check, device, patients, tensor, with_values};
 use crate::layers::{Conv2d, Features, GroupNorm, Linear, UpConv2d};
+use crate::parameters;
+use crate::private::recorder::PatientGradients;
+use crate::private::{Recorder, Way};
 use burn::module::Module;
 use burn::tensor::Tensor;
 use std::ops::Range;
@@ -39,6 +42,29 @@ fn a_deep_convolution_agrees_with_the_oracle() {
     for size_px in [1, 2] {
         convolution(32, 24, 3, false, size_px);
         convolution(32, 24, 1, true, size_px);
+    }
+}
+
+/// How the weights of a convolution of 32 to 24 channels were recorded, for one image of each patient.
+fn is_ghost(layer: &Conv2d, size_px: usize, way: Way) -> Vec<bool> {
+    let recorder = Recorder::new(&patients(&[1, 1, 1]), way);
+    let images = Features::recorded(tensor(1, [3, 32, size_px, size_px]), &recorder);
+    let output = weighted(layer.forward(images).into_tensor(), 0..3);
+    recorder.read_taps(&mut output.sum().backward());
+    let parameters = parameters::of(layer).into_iter().filter(|parameter| parameter.spec.name == "weight");
+    let gradients = parameters.map(|parameter| recorder.take(parameter.id).expect("recorded"));
+    gradients.map(|gradient| matches!(gradient, PatientGradients::Ghost(_))).collect()
+}
+
+#[test]
+fn each_layer_takes_the_cheaper_way_on_every_device() {
+    for layer in [Conv2d::new(32, 24, 3, &device()), Conv2d::new(32, 24, 1, &device()).with_bias()] {
+        let layer = with_values(layer);
+        for way in [Way::Kernels, Way::Taps] {
+            assert_eq!(is_ghost(&layer, 1, way), [true], "{way:?}: one position");
+            assert_eq!(is_ghost(&layer, 2, way), [true], "{way:?}: four positions");
+            assert_eq!(is_ghost(&layer, 8, way), [false], "{way:?}: sixty-four positions");
+        }
     }
 }
 

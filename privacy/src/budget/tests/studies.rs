@@ -72,7 +72,7 @@ fn a_round_that_is_trained_again_is_paid_again_and_counted_as_lost() {
     let standing = ledger.standing(&scans()).expect("accountable");
     assert_eq!((standing.studies[0].rounds, standing.studies[0].lost), (2, 1));
     assert_eq!(standing.account.expect("approved").spent_pld.get(), 3.0);
-    assert_eq!(standing.account.expect("approved").spent_rdp.get(), 3.75);
+    assert_eq!(standing.account.expect("approved").spent_rdp.map(Epsilon::get), Some(3.75));
 }
 
 #[test]
