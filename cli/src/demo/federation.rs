@@ -1,8 +1,8 @@
 //! Founding a federation, running its study, and the same hospitals alone; all by the commands that everybody uses.
 
+use super::budget;
 use super::process::{Process, run};
 use super::progress::{Bar, Progress};
-use super::budget;
 use super::stage::{SiteStage, Stage, write};
 use crate::exit::Failure;
 use futures_util::future::try_join_all;

@@ -142,7 +142,10 @@ fn privacy_in_words(summary: &Summary) -> String {
     }
     let mut text = format!("{:<12} {:>9} {:>11} {:>10} {:>9}\n", "privacy", "allowed", "spent", "left", "delta");
     for Spent { site, epsilon_allowed, delta, epsilon_spent, epsilon_left, .. } in &summary.privacy {
-        let _ = writeln!(text, "{site:<12} {epsilon_allowed:>9.2} {epsilon_spent:>11.2} {epsilon_left:>10.2} {delta:>9.0e}");
+        let _ = writeln!(
+            text,
+            "{site:<12} {epsilon_allowed:>9.2} {epsilon_spent:>11.2} {epsilon_left:>10.2} {delta:>9.0e}"
+        );
     }
     text += "Epsilon for each patient, from the hospitals' own ledgers: what two officers allowed, what noise has cost, what is\n\
              left for other studies. A study's whole cost is set aside before a scan is read; spare rounds stay unspent.\n\n";
