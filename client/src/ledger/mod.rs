@@ -33,7 +33,7 @@ pub struct SiteLedger {
 }
 
 /// Whether an anchor that the ledger does not contain keeps it shut.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Anchoring {
     Required,
     /// For officers who write off what was lost.
