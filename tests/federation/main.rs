@@ -3,6 +3,7 @@
 
 mod binary;
 mod budget_figures;
+mod budget_statement;
 mod check;
 mod crashes;
 mod disk;
