@@ -126,6 +126,7 @@ fn the_noise_for_a_promise_keeps_it_and_is_hardly_more_than_needed() {
     for case in cases("calibrate_sigma") {
         let params = &case["params"];
         let target = number(params, "target_epsilon");
+        let mut tight = 0.0;
         for accountant in ["pld", "rdp"] {
             let values =
                 [target.to_string(), number(params, "delta").to_string(), number(params, "sampling_rate").to_string()];
@@ -148,7 +149,14 @@ fn the_noise_for_a_promise_keeps_it_and_is_hardly_more_than_needed() {
             let sigma = number(&figures, "noise_multiplier");
             assert!(number(&figures, "epsilon") <= target, "{figures}");
             let theirs = published(&case, &format!("{accountant}_calibrated_sigma"), "sigma").expect("theirs");
-            assert!((sigma / theirs - 1.0).abs() <= 2e-3, "{}, {accountant}: {sigma}, {theirs}", case["id"]);
+            let id = &case["id"];
+            assert!(sigma <= theirs * (1.0 + 2e-3), "{id}, {accountant}: {sigma} is more noise than {theirs}");
+            // Their Rényi bound is up to a few percent loose at fractional orders, so less noise is right there.
+            if accountant == "pld" {
+                assert!(sigma >= theirs * (1.0 - 2e-3), "{id}: {sigma} is less noise than {theirs}");
+            }
+            assert!(sigma >= tight, "{id}: a looser accountant needs no less noise, {sigma} against {tight}");
+            tight = sigma;
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod binary;
 mod budget_figures;
+mod budget_statement;
 mod check;
 mod crashes;
 mod disk;
@@ -11,9 +12,11 @@ mod federation;
 mod locks;
 mod membership;
 mod misbehaving;
+mod officers;
 mod patience;
 mod place;
 mod plans;
+mod privacy;
 mod process;
 mod puppet;
 mod scans;

@@ -7,6 +7,7 @@ mod plan;
 mod reading;
 mod scenario;
 mod sigma;
+mod statement;
 
 use crate::exit::Failure;
 use crate::output::Output;
@@ -14,6 +15,7 @@ use clap::Subcommand;
 use epsilon::EpsilonArguments;
 use scenario::PlanArguments;
 use sigma::SigmaArguments;
+use statement::StatementArguments;
 use std::process::ExitCode;
 
 #[derive(Debug, Subcommand)]
@@ -33,6 +35,11 @@ pub enum FiguresCommand {
         after_help = "Examples:\n  wardround budget plan --patients 500 --rounds 20 --local-steps 15 --batch 50 --epsilon 3\n  wardround budget plan --plan configs/cardiac.toml --out forecast.html"
     )]
     Plan(PlanArguments),
+    /// Write what a study promises to this site's patients, how that is kept, and what it rests on
+    #[command(
+        after_help = "Example:\n  wardround budget statement --config site.toml --study left-ventricle --out statement"
+    )]
+    Statement(StatementArguments),
 }
 
 pub async fn run(command: FiguresCommand, output: Output) -> Result<ExitCode, Failure> {
@@ -40,5 +47,6 @@ pub async fn run(command: FiguresCommand, output: Output) -> Result<ExitCode, Fa
         FiguresCommand::Epsilon(arguments) => epsilon::run(&arguments, output),
         FiguresCommand::Sigma(arguments) => sigma::run(&arguments, output),
         FiguresCommand::Plan(arguments) => plan::run(&arguments, output),
+        FiguresCommand::Statement(arguments) => statement::run(&arguments, output).await,
     }
 }

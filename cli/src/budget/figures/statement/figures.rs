@@ -1,0 +1,401 @@
+//! From evidence to the statement: every number is recomputed from the charges that the ledger holds.
+
+use super::assumptions::assumptions;
+use super::terms::{self, Unit};
+use crate::budget::figures::reading::{Reading, curve};
+use crate::exit::Failure;
+use wardround_client::KeptStudy;
+use wardround_plan::{DataSetName, LedgerHead, SitePrivacy, Timestamp};
+use wardround_privacy::{
+    Adjacency, Charge, Delta, Epsilon, Mechanism, OfficerKey, Reservation, Standing, StudyCost, epsilon_pld,
+    epsilon_rdp,
+};
+use wardround_report::{
+    Accounting, BudgetLine, ChargeLine, LedgerState, Officers, PlainReading, PrivacyStatement, Promise, SecondOpinion,
+};
+
+/// What a statement is made from.
+pub struct Evidence {
+    /// The plan as the site accepted it, and how the study stands.
+    pub kept: KeptStudy,
+    /// Whose images count as one.
+    pub unit: Unit,
+    /// What this study set aside and paid, for this plan.
+    pub reservations: Vec<Reservation>,
+    /// Every data set of the site.
+    pub standings: Vec<Standing>,
+    /// The data set that the site trains on.
+    pub data_set: DataSetName,
+    /// Who decides about budgets.
+    pub officers: Vec<OfficerKey>,
+    /// The last link of the ledger.
+    pub head: LedgerHead,
+    /// When the statement is written.
+    pub now: Timestamp,
+}
+
+/// The whole statement.
+///
+/// # Errors
+/// A cost without a bound.
+pub fn statement(evidence: &Evidence) -> Result<PrivacyStatement, Failure> {
+    let plan = &evidence.kept.plan;
+    let mut statement = without_promise(evidence);
+    if let Some(site) = plan.privacy.site() {
+        promised(&mut statement, evidence, &site)?;
+    }
+    Ok(statement)
+}
+
+/// What is true of every study, with a promise or without.
+fn without_promise(evidence: &Evidence) -> PrivacyStatement {
+    let KeptStudy { site, plan, state } = &evidence.kept;
+    PrivacyStatement {
+        site: site.clone(),
+        study: plan.study.name.to_string(),
+        purpose: plan.study.purpose.clone(),
+        plan_sha256: plan.digest().to_string(),
+        state: state.clone(),
+        written_ms: evidence.now.as_ms(),
+        software: concat!("wardround ", env!("CARGO_PKG_VERSION")).into(),
+        promise: Promise::NoGuarantee,
+        reading: None,
+        unit: terms::unit(plan, evidence.unit, Adjacency::default()),
+        mechanism: None,
+        accounting: None,
+        charges: Vec::new(),
+        budgets: evidence.standings.iter().flat_map(budgets).collect(),
+        officers: officers(evidence),
+        trust: terms::trust(plan),
+        public_data: Vec::new(),
+        audit: None,
+        ledger: LedgerState {
+            entries: evidence.head.seq,
+            head_sha256: evidence.head.hash.to_string(),
+            verified:
+                "When this was written, every link, every officer’s signature and the anchor beside the site’s keys \
+                       were verified."
+                    .into(),
+        },
+        assumptions: Vec::new(),
+    }
+}
+
+fn promised(statement: &mut PrivacyStatement, evidence: &Evidence, site: &SitePrivacy) -> Result<(), Failure> {
+    let plan = &evidence.kept.plan;
+    let cost = StudyCost::of(plan).map_err(Failure::failed)?;
+    let bill = Bill::of(evidence, &cost);
+    let planned = bill.epsilon(&bill.declared)?;
+    // A study that was reserved again after a write-off, or by another version, costs what its reservations cost together.
+    let promised = if planned.epsilon > bill.budget { planned.epsilon } else { bill.budget };
+    if promised > bill.budget {
+        statement.state.push_str(
+            "; the ledger holds more for it than its plan promises, and this statement says what the ledger holds",
+        );
+    }
+    let composition = evidence.standings.iter().find(|standing| standing.data_set == evidence.data_set);
+    let composition = composition.and_then(|standing| standing.account).map(|account| account.budget.composition);
+    statement.promise = Promise::Patient { epsilon: promised.get(), delta: bill.delta.get() };
+    statement.reading = Some(bill.reading(promised));
+    statement.unit = terms::unit(plan, evidence.unit, bill.adjacency);
+    statement.mechanism = Some(terms::training(plan, site, &cost, &bill.debited));
+    statement.accounting = Some(bill.accounting(planned.epsilon, planned.grid)?);
+    statement.charges = bill.lines()?;
+    statement.budgets.insert(0, bill.budget_line(planned.epsilon)?);
+    statement.assumptions = assumptions(site, evidence.unit, composition);
+    Ok(())
+}
+
+/// What the study may charge and has charged.
+struct Bill {
+    budget: Epsilon,
+    delta: Delta,
+    adjacency: Adjacency,
+    declared: Vec<Charge>,
+    debited: Vec<Charge>,
+}
+
+impl Bill {
+    /// From the ledger; of a study that has reserved nothing yet, what its plan says.
+    fn of(evidence: &Evidence, cost: &StudyCost) -> Self {
+        let (budget, delta) = cost.budget();
+        let all = |charges: fn(&Reservation) -> &[Charge]| -> Vec<Charge> {
+            evidence.reservations.iter().flat_map(|known| charges(known).iter().copied()).collect()
+        };
+        let declared = if evidence.reservations.is_empty() { cost.reservation() } else { all(Reservation::declared) };
+        Self { budget, delta, adjacency: cost.adjacency(), declared, debited: all(Reservation::debited) }
+    }
+
+    fn epsilon(&self, charges: &[Charge]) -> Result<wardround_privacy::PldEpsilon, Failure> {
+        epsilon_pld(charges, self.delta, self.adjacency).map_err(Failure::failed)
+    }
+
+    fn reading(&self, promised: Epsilon) -> PlainReading {
+        let reading = Reading::of(promised, self.delta);
+        let decade: Vec<Charge> = self
+            .declared
+            .iter()
+            .map(|charge| Charge { times: charge.times.saturating_mul(TEN_YEARS), ..*charge })
+            .collect();
+        PlainReading {
+            odds_factor: reading.odds_factor,
+            attack_advantage: reading.attack_advantage,
+            band: reading.band.into(),
+            epsilon_ten_years: self.epsilon(&decade).ok().map(|ten| ten.epsilon.get()),
+        }
+    }
+
+    fn accounting(&self, planned: Epsilon, grid: f64) -> Result<Accounting, Failure> {
+        let second = match self.adjacency {
+            Adjacency::AddOrRemoveOne => Some(epsilon_rdp(&self.declared, self.delta).map_err(Failure::failed)?),
+            Adjacency::ReplaceOne => None,
+        };
+        Ok(Accounting {
+            accountant: "privacy loss distributions by connecting the dots (Doroshenko et al. 2022), an upper bound"
+                .into(),
+            version: concat!("wardround-privacy ", env!("CARGO_PKG_VERSION")).into(),
+            grid,
+            epsilon_spent: self.epsilon(&self.debited)?.epsilon.get(),
+            epsilon_planned: planned.get(),
+            delta: self.delta.get(),
+            curve: curve(&self.declared, self.adjacency)?,
+            second_opinion: second.map(|second| SecondOpinion {
+                epsilon: second.epsilon.get(),
+                order: second.order,
+                order_at_end: second.order_at_end,
+            }),
+        })
+    }
+
+    fn lines(&self) -> Result<Vec<ChargeLine>, Failure> {
+        let line = |charge: &Charge| {
+            let (what, mechanism) = in_words(charge.mechanism);
+            let epsilon_alone = self.epsilon(std::slice::from_ref(charge))?.epsilon.get();
+            Ok(ChargeLine { what: what.into(), mechanism, times: charge.times, epsilon_alone })
+        };
+        self.debited.iter().map(line).collect()
+    }
+
+    fn budget_line(&self, planned: Epsilon) -> Result<BudgetLine, Failure> {
+        Ok(BudgetLine {
+            scope: "this study, by its plan".into(),
+            allowed_epsilon: Some(self.budget.get()),
+            allowed_delta: Some(self.delta.get()),
+            spent_epsilon: self.epsilon(&self.debited)?.epsilon.get(),
+            reserved_epsilon: planned.get(),
+        })
+    }
+}
+
+/// What a mechanism was used for, and itself.
+fn in_words(mechanism: Mechanism) -> (&'static str, String) {
+    match mechanism {
+        Mechanism::SampledGaussian { noise_multiplier, sampling_rate } => (
+            "training steps, tuning included",
+            format!("Gaussian, σ = {noise_multiplier}, each patient with probability {sampling_rate}"),
+        ),
+        Mechanism::Gaussian { noise_multiplier } => {
+            ("training steps, tuning included", format!("Gaussian, σ = {noise_multiplier}"))
+        }
+        Mechanism::DiscreteLaplace { scale, sensitivity } => (
+            "evaluation: histogram of validation scores",
+            format!("discrete Laplace, scale {scale}, sensitivity {sensitivity}"),
+        ),
+        Mechanism::DiscreteGaussian { sigma, sensitivity } => {
+            ("numbers", format!("discrete Gaussian, σ = {sigma}, sensitivity {sensitivity}"))
+        }
+        Mechanism::Laplace { scale } => ("numbers", format!("Laplace, scale {scale}")),
+        Mechanism::SampledLaplace { scale, sampling_rate } => {
+            ("numbers", format!("Laplace, scale {scale}, each patient with probability {sampling_rate}"))
+        }
+    }
+}
+
+/// The budget of a data set, and those that were written off with lost parts of the ledger.
+fn budgets(standing: &Standing) -> Vec<BudgetLine> {
+    let name = &standing.data_set;
+    let current = standing.account.map(|account| BudgetLine {
+        scope: format!("data set `{name}`: all studies, for all time{}", if account.frozen { " (frozen)" } else { "" }),
+        allowed_epsilon: Some(account.budget.epsilon.get()),
+        allowed_delta: Some(account.budget.delta.get()),
+        spent_epsilon: account.spent_pld.get(),
+        reserved_epsilon: account.reserved.get(),
+    });
+    let lost = standing.written_off.iter().map(|budget| BudgetLine {
+        scope: format!("data set `{name}`: written off with a lost part of the ledger, on top"),
+        allowed_epsilon: Some(budget.epsilon.get()),
+        allowed_delta: Some(budget.delta.get()),
+        spent_epsilon: budget.epsilon.get(),
+        reserved_epsilon: budget.epsilon.get(),
+    });
+    current.into_iter().chain(lost).collect()
+}
+
+fn officers(evidence: &Evidence) -> Officers {
+    Officers {
+        named: evidence.officers.iter().map(|key| format!("Ed25519 key {key}")).collect(),
+        signatures_to_raise: SIGNATURES_TO_RAISE,
+        signatures_to_lower: SIGNATURES_TO_LOWER,
+    }
+}
+
+const TEN_YEARS: u64 = 10;
+/// As the ledger has it.
+const SIGNATURES_TO_RAISE: u32 = 2;
+const SIGNATURES_TO_LOWER: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZeroU32;
+    use wardround_plan::{Digest, Plan, RoundNumber};
+    use wardround_privacy::{
+        Accountant, Budget, Composition, Decision, Ledger, LedgerId, Link, Log, OfficerSecret, Purpose,
+    };
+
+    const PLAN: &str = r#"
+[study]
+name = "heart"
+purpose = "research"
+rounds = 4
+min_sites = 2
+deadline_s = 60
+[model]
+kind = "unet2d"
+width = 4
+depth = 2
+classes = 2
+channels = 1
+input_px = 16
+[training]
+optimizer = "adam"
+learning_rate = 0.001
+local_steps = 5
+batch_images = 4
+expected_batch_patients = 16
+images_per_patient = 3
+[privacy]
+mode = "site"
+epsilon = 3.0
+delta = 1e-5
+sampling_rate = 0.1
+clip = 1.0
+[secagg]
+enabled = false
+[strategy]
+kind = "fedavg"
+weighting = "equal"
+[evaluation]
+metrics = ["dice.foreground"]
+epsilon_share = 0.1
+"#;
+
+    /// A log that keeps nothing: the test asks the ledger that wrote it.
+    #[derive(Debug)]
+    struct Nowhere;
+
+    impl Log for Nowhere {
+        type Error = std::convert::Infallible;
+        fn append(&mut self, _link: &Link) -> Result<(), Self::Error> {
+            Ok(())
+        }
+    }
+
+    fn accountant() -> Accountant {
+        let pld = |charges: &[Charge], delta, adjacency| {
+            epsilon_pld(charges, delta, adjacency).map(|pld| pld.epsilon).map_err(|error| error.to_string())
+        };
+        Accountant { pld, rdp: pld }
+    }
+
+    /// A site that was allowed ε = 8, reserved the study, and paid for two rounds and one evaluation.
+    fn evidence(plan: &str) -> Evidence {
+        let plan = Plan::from_toml(plan).expect("a good plan");
+        let now = Timestamp::from_ms(1_767_225_600_000);
+        let mut ledger = Ledger::open([], None, Nowhere, accountant()).expect("empty");
+        let officers = [1, 2].map(|seed| OfficerSecret::from_seed(&[seed; 32]));
+        let keys: Vec<OfficerKey> = officers.iter().map(OfficerSecret::public).collect();
+        ledger.pin(now, LedgerId(Digest::of(b"ledger")), &keys).expect("two officers");
+        let data_set = DataSetName::new("scans").expect("a name");
+        let budget = Budget {
+            epsilon: Epsilon::new(8.0).expect("in range"),
+            delta: Delta::new(1e-5).expect("in range"),
+            composition: Composition::Declared,
+            adjacency: Adjacency::AddOrRemoveOne,
+        };
+        let proposal = ledger.propose(Decision::Budget { data_set: data_set.clone(), budget }).expect("opened");
+        let signatures = officers.iter().map(|officer| officer.sign(&proposal)).collect();
+        ledger.decide(now, proposal, signatures).expect("two signatures");
+        if let Ok(cost) = StudyCost::of(&plan) {
+            let (study, digest) = (plan.study.name.clone(), plan.digest());
+            let reserved = ledger.reserve(now, &data_set, &study, digest, &cost.reservation()).expect("within");
+            for round in [1, 2] {
+                let round = RoundNumber::new(round).expect("from 1");
+                let purpose = Purpose::Training { round, attempt: NonZeroU32::MIN };
+                let _receipt = ledger.debit(now, reserved, purpose, &[cost.round()]).expect("reserved");
+            }
+            let evaluation = cost.evaluation().expect("a share");
+            let _receipt =
+                ledger.debit(now, reserved, Purpose::Evaluation { round: None }, &[evaluation]).expect("reserved");
+        }
+        Evidence {
+            kept: KeptStudy { site: "north".into(), plan, state: "running".into() },
+            unit: Unit::Patient,
+            reservations: ledger.reservations().cloned().collect(),
+            standings: vec![ledger.standing(&data_set).expect("accountable")],
+            data_set,
+            officers: ledger.officers(),
+            head: ledger.head(),
+            now,
+        }
+    }
+
+    #[test]
+    fn a_statement_says_what_the_ledger_holds() {
+        let statement = statement(&evidence(PLAN)).expect("a statement");
+        assert_eq!(statement.promise, Promise::Patient { epsilon: 3.0, delta: 1e-5 });
+        let training = statement.mechanism.as_ref().expect("noise");
+        assert_eq!((training.steps_planned, training.steps_spare, training.steps_charged), (30, 10, 10));
+        let accounting = statement.accounting.as_ref().expect("counted");
+        assert!(accounting.epsilon_spent > 0.0 && accounting.epsilon_spent < accounting.epsilon_planned);
+        assert!(accounting.epsilon_planned <= 3.0 && accounting.epsilon_planned > 2.9);
+        let second = accounting.second_opinion.expect("add or remove");
+        assert!(second.epsilon > accounting.epsilon_planned);
+        assert_eq!(statement.charges.iter().map(|line| line.times).collect::<Vec<_>>(), [10, 1]);
+        let ten = statement.reading.as_ref().and_then(|reading| reading.epsilon_ten_years).expect("bounded");
+        assert!(ten > 3.0 && ten < 30.0, "{ten}");
+        let lines: Vec<_> = statement.budgets.iter().map(|line| line.allowed_epsilon).collect();
+        assert_eq!(lines, [Some(3.0), Some(8.0)]);
+        assert_eq!((statement.officers.named.len(), statement.unit.images_per_patient_max), (2, Some(3)));
+        assert!(statement.assumptions.iter().any(|words| words.contains("exact")), "the fast sampler's assumption");
+        let page = wardround_report::statement_page(&statement);
+        assert!(page.contains("ε = 3, δ = 1e-5") && page.contains("data set `scans`"));
+    }
+
+    #[test]
+    fn a_study_that_the_ledger_holds_twice_costs_what_both_cost() {
+        let mut evidence = evidence(PLAN);
+        evidence.reservations.extend_from_within(..);
+        let statement = statement(&evidence).expect("a statement");
+        let Promise::Patient { epsilon, .. } = statement.promise else { panic!("{:?}", statement.promise) };
+        assert!(epsilon > 3.5, "{epsilon}");
+        assert!(statement.state.contains("more for it than its plan promises"));
+    }
+
+    #[test]
+    fn a_site_that_counts_images_as_patients_says_so() {
+        let statement = statement(&Evidence { unit: Unit::Image, ..evidence(PLAN) }).expect("a statement");
+        assert!(statement.unit.unit.starts_with("one image"));
+        assert!(statement.assumptions.iter().any(|words| words.contains("k times the ε")));
+    }
+
+    #[test]
+    fn a_study_without_noise_promises_nothing() {
+        let (start, end) = (PLAN.find("mode = ").expect("there"), PLAN.find("[secagg]").expect("there"));
+        let open = format!("{}mode = \"none\"\n{}", &PLAN[..start], &PLAN[end..]);
+        let open = open.replace("expected_batch_patients = 16\nimages_per_patient = 3\n", "");
+        let open = open.replace("epsilon_share = 0.1\n", "");
+        let statement = statement(&evidence(&open)).expect("a statement");
+        assert_eq!((statement.promise, statement.mechanism, statement.charges.len()), (Promise::NoGuarantee, None, 0));
+    }
+}
