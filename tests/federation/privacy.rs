@@ -93,9 +93,9 @@ fn a_site_whose_officers_allow_nothing_refuses() {
 
 #[test]
 fn two_hundred_kills_lose_budget_and_never_regain_any() {
-    let plan = Tiny { min_sites: 1, absence_s: 1, local_steps: 1 };
+    let plan = Tiny { min_sites: 1, absence_s: 1, local_steps: 10 };
     let text = private(plan, 8.0, 5000).replace(&format!("rounds = {ROUNDS}\n"), "rounds = 5000\n");
-    let text = text.replace(&format!("every = {ROUNDS}"), "every = 50").replace("gather_s = 1", "gather_s = 0");
+    let text = text.replace(&format!("every = {ROUNDS}"), "every = 50").replace("gather_s = 1", "gather_s = 0\nattempts = 100");
     let place = Place::prepared().copy();
     place.plan(&text);
     SITES.iter().for_each(|site| allow_budget(&place, site, 8.0));
@@ -108,21 +108,25 @@ fn two_hundred_kills_lose_budget_and_never_regain_any() {
     for _ in 0..KILLS {
         let victim = SITES[rng.random_range(0..SITES.len())];
         // The instant is the input of this test; nothing is waited for.
-        std::thread::sleep(Duration::from_millis(rng.random_range(0..200)));
+        std::thread::sleep(Duration::from_millis(rng.random_range(0..400)));
         federation.kill(victim);
         federation.restart(victim);
     }
+    assert_eq!(events.count_of("study_ended"), 0, "seed {SEED}: {}", federation.status());
     let before = events.count_of("round_committed");
     wait_for("rounds after the last kill", LONG, || (events.count_of("round_committed") > before + 5).then_some(()));
     federation.lead(&["stop", crate::plans::STUDY]);
     SITES.iter().for_each(|site| federation.kill(site));
+    let mut lost_in_all = 0;
     for site in SITES {
         let paid = paid_rounds(&federation, site);
         let counted = counted_updates(&events, site);
         let lost = paid.saturating_sub(counted);
+        lost_in_all += lost;
         println!("seed {SEED}: {site} paid for {paid} rounds, {counted} updates were counted, {lost} lost");
         assert!(paid >= counted, "seed {SEED}: {site} released more than it paid for");
     }
+    assert!(lost_in_all > 0, "seed {SEED}: no kill fell between a debit and its upload, so this test saw nothing");
 }
 
 /// Debits for training in the ledger of a site, after the chain was verified by its own command.

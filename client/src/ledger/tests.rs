@@ -145,7 +145,8 @@ async fn what_was_paid_is_paid_after_a_restart() {
     assert_eq!(reserve(&ledger, 1).await.expect("the same"), id);
     let standing = ledger.standing(scans()).await.expect("accountable");
     let account = standing.account.expect("approved");
-    assert!(account.spent_pld.get() > 0.0 && account.spent_pld < account.reserved);
+    let rdp = account.spent_rdp.expect("it has a bound");
+    assert!(account.spent_pld.get() > 0.0 && account.spent_pld < account.reserved && account.spent_pld < rdp);
 }
 
 #[tokio::test]
@@ -196,7 +197,7 @@ async fn the_head_is_told_after_each_link_of_any_process() {
 }
 
 #[tokio::test]
-async fn any_changed_bit_of_any_row_is_noticed() {
+async fn a_changed_bit_of_any_row_is_noticed() {
     let (place, ledger, _) = Place::busy(2).await;
     drop(ledger);
     place.tamper(&[]).await;
@@ -208,19 +209,17 @@ async fn any_changed_bit_of_any_row_is_noticed() {
         let seq: i64 = row.get("seq");
         for column in ["link", "hash"] {
             let bytes = row.get::<String, _>(column).into_bytes();
-            // Each bit of every 11th byte; every link begins at another one.
-            for byte in (number..bytes.len()).step_by(11) {
-                for bit in 0..8 {
-                    let mut changed = bytes.clone();
-                    changed[byte] ^= 1 << bit;
-                    let hex: String = changed.iter().map(|byte| format!("{byte:02x}")).collect();
-                    place.restore(&good);
-                    let mut connection = place.raw().await;
-                    let update = format!("update links set {column} = cast(x'{hex}' as text) where seq = {seq}");
-                    sqlx::query(sqlx::AssertSqlSafe(update)).execute(&mut connection).await.expect("good SQL");
-                    connection.close().await.expect("closes");
-                    assert!(place.open().await.is_err(), "link {seq}, {column}, byte {byte}, bit {bit}");
-                }
+            // Every bit of a link is tried in `privacy`; here one of every 9th byte, that it reaches the check.
+            for byte in (number..bytes.len()).step_by(9) {
+                let mut changed = bytes.clone();
+                changed[byte] ^= 1 << (byte % 8);
+                let hex: String = changed.iter().map(|byte| format!("{byte:02x}")).collect();
+                place.restore(&good);
+                let mut connection = place.raw().await;
+                let update = format!("update links set {column} = cast(x'{hex}' as text) where seq = {seq}");
+                sqlx::query(sqlx::AssertSqlSafe(update)).execute(&mut connection).await.expect("good SQL");
+                connection.close().await.expect("closes");
+                assert!(place.open().await.is_err(), "link {seq}, {column}, byte {byte}");
             }
         }
     }
@@ -363,7 +362,7 @@ async fn a_full_disk_refuses_the_debit_and_the_site_goes_on_after() {
     let _receipt = pay(&ledger, id, 1).await.expect("fits");
     let filler = disk.fill();
     let error = pay(&ledger, id, 2).await.expect_err("full").to_string();
-    assert!(error.contains("full") && error.contains("free space"), "{error}");
+    assert!(error.contains("look for free space on this disk"), "{error}");
     std::fs::remove_file(filler).expect("there");
     let _receipt = pay(&ledger, id, 2).await.expect("space again");
     assert_eq!(rounds(&place.open().await.expect("whole")).await, 2);

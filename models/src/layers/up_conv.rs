@@ -8,6 +8,9 @@ use burn::tensor::{Device, Tensor};
 /// Side of the kernel, and the stride: each input pixel becomes its own 2 x 2 output pixels.
 const KERNEL_PX: usize = 2;
 
+/// Pixels of the kernel.
+const BLOCK_PX: usize = KERNEL_PX * KERNEL_PX;
+
 /// A transposed convolution with kernel 2 and stride 2.
 #[derive(Module, Debug)]
 pub(crate) struct UpConv2d {
@@ -26,7 +29,7 @@ impl UpConv2d {
         match input.recorder().cloned() {
             None => {
                 let bias = self.bias.val().reshape([1, self.bias.dims()[0], 1, 1]);
-                input.map(|input| enlarged(input, self.weight.val()) + bias)
+                input.map(|input| side_by_side(enlarged(input, self.weight.val())) + bias)
             }
             Some(recorder) => input.map(|input| self.recorded(input, &recorder)),
         }
@@ -34,34 +37,35 @@ impl UpConv2d {
 
     fn recorded(&self, input: Tensor<4>, recorder: &Recorder) -> Tensor<4> {
         let (weight, bias) = (recorder.slot(&self.weight), recorder.slot(&self.bias));
+        let outputs = self.bias.dims()[0];
         let kept = input.clone().inner();
-        let output = enlarged(input, constant(&self.weight));
-        recorder.tapped(output, self.bias.val(), move |gradient| {
-            record_bias(&bias, gradient.clone());
+        let each = enlarged(input, constant(&self.weight));
+        // The bias is added before the pixels are put in place, where its gradient has the form that the weight's needs.
+        let value = self.bias.val().inner().reshape([outputs, 1]).expand([outputs, BLOCK_PX]);
+        let each = recorder.tapped(each, value.reshape([outputs * BLOCK_PX]), move |gradient| {
             let [images, inputs, height, width] = kept.dims();
-            let each = [images, gradient.dims()[1] * KERNEL_PX * KERNEL_PX, height, width];
-            let patches = Patches::pixels(apart(gradient).reshape(each));
-            record_product(&weight, kept.reshape([images, inputs, height * width]), &patches);
-        })
+            record_bias(&bias, gradient.clone().reshape([images, outputs, BLOCK_PX * height, width]));
+            record_product(&weight, kept.reshape([images, inputs, height * width]), &Patches::pixels(gradient));
+        });
+        side_by_side(each)
     }
 }
 
-/// One matrix product a pixel, whose results are then put side by side: stride and kernel are equal, so no two inputs share
-/// an output.
+/// One matrix product a pixel, `[images, outputs * pixels of the kernel, height, width]`: stride and kernel are equal, so no
+/// two inputs share an output.
 fn enlarged(input: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
     let [images, inputs, height, width] = input.dims();
-    let outputs = weight.dims()[1];
-    let weight = weight.reshape([1, inputs, outputs * KERNEL_PX * KERNEL_PX]).swap_dims(1, 2);
-    let each = weight.matmul(input.reshape([images, inputs, height * width]));
-    let each = each.reshape([images, outputs, KERNEL_PX, KERNEL_PX, height, width]).permute([0, 1, 4, 2, 5, 3]);
-    each.reshape([images, outputs, height * KERNEL_PX, width * KERNEL_PX])
+    let each = weight.dims()[1] * BLOCK_PX;
+    let weight = weight.reshape([1, inputs, each]).swap_dims(1, 2);
+    weight.matmul(input.reshape([images, inputs, height * width])).reshape([images, each, height, width])
 }
 
-/// The reverse of putting side by side: `[images, outputs, row in kernel, column in kernel, height, width]`.
-fn apart(output: Tensor<4>) -> Tensor<6> {
-    let [images, outputs, height, width] = output.dims();
-    let blocks = [images, outputs, height / KERNEL_PX, KERNEL_PX, width / KERNEL_PX, KERNEL_PX];
-    output.reshape(blocks).permute([0, 1, 3, 5, 2, 4])
+/// The pixels of each kernel in their places.
+fn side_by_side(each: Tensor<4>) -> Tensor<4> {
+    let [images, channels, height, width] = each.dims();
+    let outputs = channels / BLOCK_PX;
+    let each = each.reshape([images, outputs, KERNEL_PX, KERNEL_PX, height, width]).permute([0, 1, 4, 2, 5, 3]);
+    each.reshape([images, outputs, height * KERNEL_PX, width * KERNEL_PX])
 }
 
 #[cfg(test)]

@@ -54,6 +54,19 @@ impl RdpFilter {
         Ok(())
     }
 
+    /// The least ε whose fresh filter would accept all of `charges`.
+    ///
+    /// # Errors
+    /// [`AccountError`] where the charges are too many, or no ε suffices.
+    pub fn least_epsilon(charges: &[Charge], delta: Delta) -> Result<Epsilon, AccountError> {
+        let fresh = Self::new(Epsilon::new(0.0).expect("0 is in range"), delta);
+        let costs = costs(&fresh.after(charges)?, fresh.share_of_delta()).into_iter();
+        let least = costs.fold(f64::INFINITY, f64::min);
+        let no_filter =
+            AccountError::OutOfRange { what: "Rényi curve", value: least, range: "more noise or fewer steps" };
+        Epsilon::new(least).map_err(|_| no_filter)
+    }
+
     /// Whether [`RdpFilter::try_spend`] would accept.
     pub fn would_fit(&self, charges: &[Charge]) -> bool {
         self.after(charges).is_ok_and(|after| fits(&after, self.epsilon.get(), self.share_of_delta()))
@@ -87,7 +100,12 @@ impl RdpFilter {
 
 /// Whether at some order the sum is within ε less what conversion adds.
 fn fits(spent: &[f64; ORDERS.len()], epsilon: f64, delta: f64) -> bool {
-    spent.iter().zip(ORDERS).any(|(spent, order)| *spent + shortfall(order, delta).max(0.0) <= epsilon)
+    costs(spent, delta).iter().any(|cost| *cost <= epsilon)
+}
+
+/// What each order says the charges cost, conversion included.
+fn costs(spent: &[f64; ORDERS.len()], delta: f64) -> [f64; ORDERS.len()] {
+    std::array::from_fn(|place| spent[place] + shortfall(ORDERS[place], delta).max(0.0))
 }
 
 /// The orders that are watched, fixed in advance. Few, since each takes its share of δ.
@@ -119,6 +137,15 @@ mod tests {
         }
         let cost = epsilon_rdp(&spent, Delta::new(1e-5).expect("a probability")).expect("finite").epsilon.get();
         assert!(cost <= 3.0 && cost > 2.0, "{} charges cost {cost}", spent.len());
+    }
+
+    #[test]
+    fn the_least_epsilon_is_where_a_filter_begins_to_accept() {
+        let (charges, delta) = ([gaussian(5.0, 3), gaussian(20.0, 7)], Delta::new(1e-5).expect("a probability"));
+        let least = RdpFilter::least_epsilon(&charges, delta).expect("finite");
+        let fits = |epsilon| RdpFilter::new(Epsilon::new(epsilon).expect("from 0"), delta).would_fit(&charges);
+        assert!(fits(least.get()) && !fits(least.get().next_down()), "{least}");
+        assert!(least > epsilon_rdp(&charges, delta).expect("finite").epsilon, "a fixed list costs less");
     }
 
     #[test]

@@ -2,58 +2,61 @@
 
 use super::tally::Tally;
 use super::{Budget, Composition, Refused};
-use crate::{Adjacency, Charge, Delta, Epsilon};
+use crate::{Adjacency, Charge, Delta, Epsilon, RdpFilter, epsilon_pld, epsilon_rdp};
 
-/// The two ways to turn charges into ε. Tests put simple sums in their place.
+/// The ways to turn charges into ε, each an upper bound. Tests put simple sums in their place.
 #[derive(Debug, Clone, Copy)]
 pub struct Accountant {
-    /// By privacy loss distributions, an upper bound.
+    /// By privacy loss distributions.
     pub pld: fn(&[Charge], Delta, Adjacency) -> Result<Epsilon, String>,
-    /// By Rényi differential privacy at orders fixed beforehand, an upper bound.
-    pub rdp: fn(&[Charge], Delta, Adjacency) -> Result<Epsilon, String>,
+    /// The least ε whose Rényi filter lets the charges pass; for adding or removing a patient.
+    pub filter: fn(&[Charge], Delta) -> Result<Epsilon, String>,
+    /// By Rényi differential privacy for a list that was fixed beforehand; for adding or removing a patient.
+    pub rdp: fn(&[Charge], Delta) -> Result<Epsilon, String>,
 }
 
 impl Accountant {
     /// The accountants of this crate.
     pub fn exact() -> Self {
+        fn words(error: crate::AccountError) -> String {
+            error.to_string()
+        }
         Self {
             pld: |charges, delta, adjacency| {
-                let bound = crate::epsilon_pld(charges, delta, adjacency);
-                bound.map(|bound| bound.epsilon).map_err(|error| error.to_string())
+                epsilon_pld(charges, delta, adjacency).map(|bound| bound.epsilon).map_err(words)
             },
-            // TODO: `epsilon_rdp`, once the crate has it. Until then adaptive budgets admit nothing.
-            rdp: |_, _, _| Err("this version has no accountant by Rényi differential privacy".into()),
+            filter: |charges, delta| RdpFilter::least_epsilon(charges, delta).map_err(words),
+            rdp: |charges, delta| epsilon_rdp(charges, delta).map(|bound| bound.epsilon).map_err(words),
         }
     }
 
     /// ε of `tally` as the budget's composition measures it.
-    ///
-    /// Declared: an upper bound by privacy loss distributions. Adaptive: charges pass the Rényi filter of a budget (ε, δ) if at
-    /// one order α of the fixed grid their Rényi divergence is at most B(α) = ε - ln(1 - 1/α) + (ln δ + ln α)/(α - 1); that is
-    /// the case exactly if their ε by the tight conversion at δ is at most the budget's.
     pub(super) fn cost(&self, tally: &Tally, budget: &Budget) -> Result<Epsilon, Refused> {
         match budget.composition {
             Composition::Declared => self.by_pld(tally, budget),
-            Composition::Adaptive => self.by_rdp(tally, budget),
+            Composition::Adaptive => {
+                measure(tally, |charges| (self.filter)(charges, budget.delta)).map_err(Refused::Unaccountable)
+            }
         }
     }
 
+    /// ε of `tally` by privacy loss distributions at the budget's δ.
     pub(super) fn by_pld(&self, tally: &Tally, budget: &Budget) -> Result<Epsilon, Refused> {
-        measure(self.pld, tally, budget)
+        measure(tally, |charges| (self.pld)(charges, budget.delta, budget.adjacency)).map_err(Refused::Unaccountable)
     }
 
-    pub(super) fn by_rdp(&self, tally: &Tally, budget: &Budget) -> Result<Epsilon, Refused> {
-        measure(self.rdp, tally, budget)
+    /// A second opinion; nothing where it has none.
+    pub(super) fn by_rdp(&self, tally: &Tally, budget: &Budget) -> Option<Epsilon> {
+        match budget.adjacency {
+            Adjacency::AddOrRemoveOne => measure(tally, |charges| (self.rdp)(charges, budget.delta)).ok(),
+            Adjacency::ReplaceOne => None,
+        }
     }
 }
 
-fn measure(
-    by: fn(&[Charge], Delta, Adjacency) -> Result<Epsilon, String>,
-    tally: &Tally,
-    budget: &Budget,
-) -> Result<Epsilon, Refused> {
+fn measure(tally: &Tally, by: impl FnOnce(&[Charge]) -> Result<Epsilon, String>) -> Result<Epsilon, String> {
     if tally.is_empty() {
         return Ok(Epsilon::new(0.0).expect("0 is in range"));
     }
-    by(tally.charges(), budget.delta, budget.adjacency).map_err(Refused::Unaccountable)
+    by(tally.charges())
 }

@@ -3,10 +3,10 @@
 use super::error::{GAP_LINKS_MAX, OFFICERS_MAX};
 use super::tally::Tally;
 use super::{
-    Budget, Decision, Entry, LedgerError, LedgerId, Link, OfficerKey, OfficerSignature, Proposal, Purpose, Refused,
-    Reservation, ReservationId, ReservationState,
+    Budget, Composition, Decision, Entry, LedgerError, LedgerId, Link, OfficerKey, OfficerSignature, Proposal, Purpose,
+    Refused, Reservation, ReservationId, ReservationState,
 };
-use crate::Charge;
+use crate::{Adjacency, Charge};
 use std::collections::{BTreeMap, BTreeSet};
 use wardround_plan::{DataSetName, Digest, LedgerHead, PlanDigest, StudyId, Timestamp};
 
@@ -233,6 +233,11 @@ impl Book {
 
     fn check_content(&self, decision: &Decision) -> Result<(), Refused> {
         match decision {
+            Decision::Budget { data_set, budget }
+                if budget.composition == Composition::Adaptive && budget.adjacency != Adjacency::AddOrRemoveOne =>
+            {
+                Err(Refused::NoFilter(data_set.clone()))
+            }
             Decision::Budget { data_set, budget } => match self.budget(data_set) {
                 Ok(now) if now.adjacency != budget.adjacency => Err(Refused::Adjacency(data_set.clone())),
                 _ => Ok(()),

@@ -106,6 +106,12 @@ pub enum Refused {
     /// A budget that counts differently.
     #[error("budgets of data set `{0}` count neighbours another way; that cannot change while charges are counted")]
     Adjacency(DataSetName),
+    /// A filter that does not exist.
+    #[error(
+        "an adaptive budget counts neighbours by adding or removing one patient: there is no filter for replacing one. Choose \
+         another neighbourhood or a declared budget for data set `{0}`"
+    )]
+    NoFilter(DataSetName),
     /// A gap that is none, or wider than any.
     #[error("link {} is no gap of this ledger: it is in it, or more than {GAP_LINKS_MAX} links beyond its end", .0.short())]
     NoGap(LedgerHead),

@@ -88,7 +88,7 @@ fn account(
         budget,
         reserved,
         spent_pld: accountant.by_pld(&spent, &budget)?,
-        spent_rdp: accountant.by_rdp(&spent, &budget).ok(),
+        spent_rdp: accountant.by_rdp(&spent, &budget),
         left: left(&budget, reserved),
         frozen: reserved > budget.epsilon,
     })

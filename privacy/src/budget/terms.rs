@@ -30,7 +30,7 @@ pub enum Composition {
     /// length was chosen from results of other studies on the same data set.
     #[default]
     Declared,
-    /// A Rényi filter (Feldman and Zrnic 2021) over what was debited and what open reservations may still debit. Looser; true
+    /// A Rényi filter (Feldman and Zrnic 2021; [`RdpFilter`](crate::RdpFilter)) over what was debited and what open reservations may still debit. Looser; true
     /// however plans were chosen, and what a study did not use comes back when it is over.
     Adaptive,
 }

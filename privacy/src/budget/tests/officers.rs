@@ -102,4 +102,6 @@ fn the_meaning_of_a_neighbour_stays() {
     let (mut ledger, _) = allowed(3.0, Composition::Declared);
     let other = Budget { adjacency: Adjacency::ReplaceOne, ..budget(8.0, Composition::Declared) };
     assert_eq!(refused(decide(&mut ledger, other, &[1, 2])), Refused::Adjacency(scans()));
+    let no_filter = Budget { composition: Composition::Adaptive, ..other };
+    assert_eq!(refused(decide(&mut ledger, no_filter, &[1, 2])), Refused::NoFilter(scans()));
 }

@@ -72,7 +72,7 @@ fn a_round_that_is_trained_again_is_paid_again_and_counted_as_lost() {
     let standing = ledger.standing(&scans()).expect("accountable");
     assert_eq!((standing.studies[0].rounds, standing.studies[0].lost), (2, 1));
     assert_eq!(standing.account.expect("approved").spent_pld.get(), 3.0);
-    assert_eq!(standing.account.expect("approved").spent_rdp.map(Epsilon::get), Some(3.75));
+    assert_eq!(standing.account.expect("approved").spent_rdp.map(Epsilon::get), Some(3.375));
 }
 
 #[test]
@@ -157,4 +157,25 @@ fn data_sets_do_not_share_a_budget() {
     let (name, plan) = study(1);
     let result = ledger.reserve(NOW, &other, &name, plan, &[charge(1.0, 1)]);
     assert_eq!(refused(result), Refused::NoBudget(other));
+}
+
+#[test]
+fn with_the_real_accountants_a_calibrated_plan_fits_its_own_epsilon_and_a_second_one_does_not() {
+    use crate::{SamplingRate, Target, calibrate_noise};
+    let (epsilon, delta) = (Epsilon::new(8.0).expect("in range"), Delta::new(1e-5).expect("in range"));
+    let sampling_rate = SamplingRate::new(0.1).expect("in range");
+    let adjacency = Adjacency::AddOrRemoveOne;
+    let accountant = wardround_plan::Accountant::Pld;
+    let target = Target { epsilon, delta, sampling_rate, steps: 300, adjacency, accountant };
+    let histograms = charge(40.0, 3);
+    let noise_multiplier = calibrate_noise(&target, &[histograms]).expect("possible");
+    let training = Charge { mechanism: Mechanism::SampledGaussian { noise_multiplier, sampling_rate }, times: 300 };
+    let (_, memory) = allowed(8.0, Composition::Declared);
+    let mut ledger = Ledger::open(memory.links(), None, memory.clone(), Accountant::exact()).expect("sound");
+    let id = reserve(&mut ledger, 1, &[training, histograms]).expect("exactly what was asked for");
+    assert!(matches!(refused(reserve(&mut ledger, 2, &[charge(5.0, 1)])), Refused::OverBudget { .. }));
+    let _receipt = ledger.debit(NOW, id, super::training(1), &[Charge { times: 30, ..training }]).expect("one of ten");
+    let account = ledger.standing(&scans()).expect("accountable").account.expect("approved");
+    assert!(account.reserved.get() <= 8.0 && account.reserved.get() > 7.95, "{}", account.reserved);
+    assert!(account.spent_pld < account.reserved && Some(account.spent_pld) < account.spent_rdp);
 }
