@@ -143,3 +143,23 @@ impl Store {
         Ok(StoredStudy { submission, layout, submitted_at: Timestamp::from_ms(submitted as u64) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_furthest_ledger_head_of_a_site_survives_a_restart_and_never_goes_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (north, south) = (SiteId::new("north").expect("a name"), SiteId::new("south").expect("a name"));
+        let head = |seq: u64| LedgerHead { seq, hash: Digest::of(&seq.to_le_bytes()) };
+        let store = Store::open(folder.path()).await.expect("opens");
+        assert_eq!(store.witnessed().await.expect("readable"), []);
+        for (site, seq) in [(&north, 3), (&south, 9), (&north, 5), (&north, 4)] {
+            store.witness(site, head(seq)).await.expect("stored");
+        }
+        drop(store);
+        let store = Store::open(folder.path()).await.expect("opens again");
+        assert_eq!(store.witnessed().await.expect("readable"), [(north, head(5)), (south, head(9))]);
+    }
+}

@@ -193,7 +193,7 @@ fn replace_line(file: &Path, begins: &str, line: &str) {
 }
 
 /// Copies a folder with its permissions: keys stay readable by their owner alone.
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     for entry in from.read_dir().expect("a folder of ours") {
         let entry = entry.expect("readable");
         let (source, target) = (entry.path(), to.join(entry.file_name()));

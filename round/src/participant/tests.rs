@@ -7,7 +7,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
-use wardround_plan::{Digest, MetricName, PlanDigest, RoundNumber, StudyId, Timestamp};
+use wardround_plan::{Digest, LedgerHead, MetricName, PlanDigest, RoundNumber, StudyId, Timestamp};
 
 const NOW: Timestamp = Timestamp::from_ms(0);
 
@@ -203,4 +203,33 @@ fn failed_training_is_said_with_its_reason() {
     let refusal = Refusal::new(RefusalReason::TrainingFailed, "loss is NaN");
     let effects = feed(&mut site, vec![Input::Trained(id(1, 1), Err(refusal.clone()))]);
     assert_eq!(effects, [Effect::Say(FromSite::RoundAnswer { id: id(1, 1), answer: Err(refusal) })]);
+}
+
+fn ledger(seq: u64) -> LedgerHead {
+    LedgerHead { seq, hash: Digest::of(b"link") }
+}
+
+#[test]
+fn the_ledger_is_told_after_each_link_and_again_on_every_connection() {
+    let mut site = Site::new();
+    let told = |head| vec![Effect::Say(FromSite::Ledger(head))];
+    assert_eq!(
+        feed(&mut site, vec![Input::Ledger(LedgerHead::EMPTY), Input::Connected]),
+        [],
+        "there is nothing to tell"
+    );
+    assert_eq!(feed(&mut site, vec![Input::Ledger(ledger(1))]), told(ledger(1)));
+    assert_eq!(feed(&mut site, vec![Input::Ledger(ledger(2)), Input::Disconnected]), told(ledger(2)));
+    assert_eq!(feed(&mut site, vec![Input::Connected]), told(ledger(2)));
+}
+
+#[test]
+fn a_witness_is_compared_before_an_offer_that_follows_it_is_decided() {
+    let mut site = Site::new();
+    let witness = Input::Said(ToSite::Witness(ledger(5)));
+    let effects = feed(&mut site, vec![Input::Connected, witness, offer()]);
+    assert!(
+        matches!(&effects[..], [Effect::CheckLedger(head), Effect::Decide(_)] if *head == ledger(5)),
+        "{effects:?}"
+    );
 }

@@ -3,6 +3,7 @@
 mod chain;
 mod crashes;
 mod officers;
+mod releases;
 mod studies;
 
 use super::*;
