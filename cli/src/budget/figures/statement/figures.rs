@@ -192,21 +192,21 @@ fn in_words(mechanism: Mechanism) -> (&'static str, String) {
     match mechanism {
         Mechanism::SampledGaussian { noise_multiplier, sampling_rate } => (
             "training steps, tuning included",
-            format!("Gaussian, σ = {noise_multiplier}, each patient with probability {sampling_rate}"),
+            format!("Gaussian, σ = {:.6}, each patient with probability {sampling_rate}", noise_multiplier.get()),
         ),
         Mechanism::Gaussian { noise_multiplier } => {
-            ("training steps, tuning included", format!("Gaussian, σ = {noise_multiplier}"))
+            ("training steps, tuning included", format!("Gaussian, σ = {:.6}", noise_multiplier.get()))
         }
         Mechanism::DiscreteLaplace { scale, sensitivity } => (
             "evaluation: histogram of validation scores",
-            format!("discrete Laplace, scale {scale}, sensitivity {sensitivity}"),
+            format!("discrete Laplace, scale {:.6}, sensitivity {sensitivity}", scale.get()),
         ),
         Mechanism::DiscreteGaussian { sigma, sensitivity } => {
-            ("numbers", format!("discrete Gaussian, σ = {sigma}, sensitivity {sensitivity}"))
+            ("numbers", format!("discrete Gaussian, σ = {:.6}, sensitivity {sensitivity}", sigma.get()))
         }
-        Mechanism::Laplace { scale } => ("numbers", format!("Laplace, scale {scale}")),
+        Mechanism::Laplace { scale } => ("numbers", format!("Laplace, scale {:.6}", scale.get())),
         Mechanism::SampledLaplace { scale, sampling_rate } => {
-            ("numbers", format!("Laplace, scale {scale}, each patient with probability {sampling_rate}"))
+            ("numbers", format!("Laplace, scale {:.6}, each patient with probability {sampling_rate}", scale.get()))
         }
     }
 }
