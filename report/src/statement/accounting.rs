@@ -77,7 +77,11 @@ fn facts(accounting: &Accounting) -> Vec<Term> {
 
 /// A δ of one in the patients could be kept by publishing one of them; how many a site has is not on the page.
 fn small_for(delta: f64) -> String {
-    format!("{}, below one in the patients of any site with fewer than {:.0}", power(delta), (1.0 / delta * (1.0 + 1e-12)).floor())
+    format!(
+        "{}, below one in the patients of any site with fewer than {:.0}",
+        power(delta),
+        (1.0 / delta * (1.0 + 1e-12)).floor()
+    )
 }
 
 fn curve(accounting: &Accounting) -> Markup {
