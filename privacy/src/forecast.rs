@@ -3,7 +3,7 @@
 //! The signal of a step is the mean of clipped gradients, at most C long. The noise on it has a standard deviation of σC/B in
 //! each of d numbers (B the expected batch), so it is about σC√d/B long, and √K times shorter in the mean of K sites. Over T
 //! steps the noise grows by √T and a steady signal by T. Where the promise of learning lies between these is a rule of thumb,
-//! fitted to what is published (De et al. 2022; Ziller et al. 2021) and no more than that.
+//! set by hand from what is published (De et al. 2022; Ziller et al. 2021) and no more than that.
 
 use crate::NoiseMultiplier;
 use std::fmt;
