@@ -24,8 +24,8 @@ impl Cell {
     }
 }
 
-/// How wide cells may be. A cell of width w with tilted mass p adds (λ+1) p w²/12 to ε for each use; that is spent evenly
-/// over the losses where the density is at most that of the bulk: w³ = allowance / density.
+/// How wide cells may be. A cell of width w where the tilted density is p adds (λ+1) p w³/12 to ε for each use, and more by
+/// e^(λw) where λw is not small. That is spent evenly over the losses where there is less than in the bulk.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Coarsening {
     pub(super) tilts: Vec<Allowance>,
@@ -44,14 +44,12 @@ impl Coarsening {
     fn width(&self, loss: f64, density: f64) -> f64 {
         let width = |one: &Allowance| {
             let tilted = density * (one.tilt * loss - one.log_moment).exp();
-            (one.cubed / tilted).cbrt().min(WIDTH_UNDER_TILT / (one.tilt + 1.0))
+            // Solves w³ e^((λ+1) w) = allowance / density, from below.
+            ((one.tilt + 1.0) * (one.cubed / tilted).cbrt()).ln_1p() / (one.tilt + 1.0)
         };
         self.tilts.iter().map(width).fold(f64::INFINITY, f64::min)
     }
 }
-
-/// Wider cells than this share of 1/λ would add more than their second order.
-const WIDTH_UNDER_TILT: f64 = 0.05;
 
 /// The cell of an atom.
 pub(super) fn of_atom(atom: Atom, grid: f64) -> Cell {
@@ -78,10 +76,17 @@ pub(super) fn of_part(pair: &Pair, part: Interval, grid: f64, coarsening: &Coars
                 mass += atom.mass;
                 above += atom.mass * -(start - atom.loss).exp_m1();
             });
+        }
+        let points = coarsening.width(extent.end() * grid, mass / (extent.multiple * grid)) / grid;
+        if extent.multiple > 1.0 && 2.0 * points < extent.multiple {
+            // More mass is here than the last cell let expect.
+            extent.multiple /= 2.0;
+            continue;
+        }
+        if to > from {
             visit(bounded(extent, grid, mass, above));
         }
-        let width = coarsening.width(extent.end() * grid, mass / (extent.multiple * grid));
-        extent = extent.next(width / grid);
+        extent = extent.next(points);
         from = to;
     }
 }

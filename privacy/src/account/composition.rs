@@ -55,25 +55,28 @@ pub(super) fn cumulants(parts: &[Repeated], tilt: f64) -> Cumulants {
 }
 
 impl Composed {
-    pub(super) fn of(parts: &[Repeated], window: Window) -> Self {
+    /// `None` where numbers left the range of floating-point ones.
+    pub(super) fn of(parts: &[Repeated], window: Window) -> Option<Self> {
         let grid = parts.first().map_or(1.0, |part| part.losses.grid);
         let steps: f64 = parts.iter().map(|part| part.times as f64).sum();
         let (tilted, log_moment) = transform(parts, window);
         let infinite: f64 = parts.iter().map(|part| part.times as f64 * part.losses.infinity).sum();
-        Self {
+        // The moment of one use is off by a few units in the last place, and is raised to the number of uses.
+        let log_scale = log_moment + 8.0 * f64::EPSILON * (steps + log_moment.abs());
+        let sound = log_scale.is_finite() && tilted.iter().all(|bin| bin.is_finite());
+        sound.then_some(Self {
             grid,
             top: window.top,
             beyond: window.beyond + infinite,
             tilted,
             tilt: window.tilt,
-            // The moment of one use is off by a few units in the last place, and is raised to the number of uses.
-            log_scale: log_moment + 8.0 * f64::EPSILON * (steps + log_moment.abs()),
-        }
+            log_scale,
+        })
     }
 
     /// The smallest ε >= 0 in the window with δ(ε) <= `delta`; `None` if it is below the window, infinite if above it.
     pub(super) fn epsilon(&self, delta: f64) -> Option<f64> {
-        if self.beyond >= delta {
+        if !(self.beyond < delta) {
             return Some(f64::INFINITY);
         }
         let rise = -(-self.grid).exp_m1();
@@ -82,9 +85,10 @@ impl Composed {
             // Invariant: `above` is δ at this bin's loss, and δ(ε) = above + weight (1 - e^(ε - loss)) just below it.
             weight = mass + weight * (1.0 - rise);
             let next = above + weight * rise;
-            if next > delta {
+            if !(next <= delta) {
                 let within = (-(delta - above) / weight).ln_1p();
-                return Some(((index as f64 * self.grid) + within).max(0.0));
+                let epsilon = index as f64 * self.grid + within;
+                return Some(if epsilon.is_nan() { f64::INFINITY } else { epsilon.max(0.0) });
             }
             if index <= 1 {
                 return Some(0.0);

@@ -66,8 +66,10 @@ impl GridLosses {
             same
         });
         let missing = 1.0 - self.infinity - compensated_sum(self.masses.iter().map(|one| one.mass));
-        if let Some(heaviest) = self.masses.iter_mut().max_by(|a, b| a.mass.total_cmp(&b.mass)) {
-            heaviest.mass += missing;
+        match self.masses.iter_mut().max_by(|a, b| a.mass.total_cmp(&b.mass)) {
+            Some(heaviest) if missing.abs() < ROUNDED_AWAY_MAX => heaviest.mass += missing,
+            // More than rounding: whatever was missed counts as lost. NaN is no less than 1.
+            _ => self.infinity += missing.clamp(0.0, 1.0).max(if missing.is_nan() { 1.0 } else { 0.0 }),
         }
     }
 
@@ -102,26 +104,34 @@ impl GridLosses {
     pub(super) fn tilted(&self, tilt: f64, mut visit: impl FnMut(Mass)) {
         let origin = self.origin(tilt);
         let factor = |indices: i64| (tilt * self.grid * indices as f64).exp();
-        let (mut last_gap, mut ratio) = (0, 1.0);
-        for block in self.masses.chunks(BLOCK) {
-            // One exponential for a block and one for each new gap; the rest are products, too few to gather errors.
-            let mut weight = factor(block[0].index - origin);
-            let mut previous = block[0].index;
-            for one in block {
-                let gap = one.index - previous;
-                if gap != last_gap {
-                    (last_gap, ratio) = (gap, factor(gap));
+        // One exponential for each run of even gaps; the rest are products, too few to gather errors.
+        let (mut run, mut gap, mut ratio, mut weight) = (RUN_MAX, 0, 1.0, 1.0);
+        let mut previous = origin;
+        for one in &self.masses {
+            let next_gap = one.index - previous;
+            if run == RUN_MAX || next_gap != gap || ratio > RATIO_MAX {
+                (run, weight) = (0, factor(one.index - origin));
+                if next_gap != gap {
+                    (gap, ratio) = (next_gap, factor(next_gap));
                 }
+            } else {
                 weight *= ratio;
-                previous = one.index;
-                visit(Mass { index: one.index, mass: one.mass * weight });
+                run += 1;
             }
+            previous = one.index;
+            visit(Mass { index: one.index, mass: one.mass * weight });
         }
     }
 }
 
 /// Masses that share an exponential.
-const BLOCK: usize = 32;
+const RUN_MAX: u32 = 32;
+
+/// A longer gap than this could leap from a weight of 0 to infinity.
+const RATIO_MAX: f64 = 1e9;
+
+/// Rounding errors of a total of 1 are below this.
+const ROUNDED_AWAY_MAX: f64 = 1e-9;
 
 fn compensated_sum(terms: impl Iterator<Item = f64>) -> f64 {
     let (mut sum, mut lost) = (0.0_f64, 0.0);

@@ -70,19 +70,20 @@ impl Pair {
         }
     }
 
-    /// The outcomes that matter, cut where the density has a kink.
+    /// The outcomes that matter, cut where the density has a kink. Beyond them Gaussian noise is with at most `tail`, and the
+    /// loss of Laplace noise is constant.
     pub(super) fn smooth_parts(&self, tail: f64) -> Vec<Interval> {
-        let reach = self.noise.reach(tail);
-        let (from, to) = match self.view {
-            View::Removed => (-reach.below, 1.0 + reach.above),
-            View::Added => (-1.0 - reach.above, reach.below),
-            View::Replaced => (-1.0 - reach.above, 1.0 + reach.above),
-        };
         match (self.noise, self.view) {
-            (Noise::Laplace { .. }, View::Replaced) => {
-                vec![Interval { from, to: 0.0 }, Interval { from: 0.0, to }]
+            (Noise::Gaussian { sigma }, view) => {
+                let reach = sigma * (-2.0 * tail.ln()).sqrt();
+                let to = if view == View::Added { reach } else { 1.0 + reach };
+                vec![Interval { from: -reach, to }]
             }
-            _ => vec![Interval { from, to }],
+            (Noise::Laplace { .. }, View::Removed) => vec![Interval { from: 0.0, to: 1.0 }],
+            (Noise::Laplace { .. }, View::Added) => vec![Interval { from: -1.0, to: 0.0 }],
+            (Noise::Laplace { .. }, View::Replaced) => {
+                vec![Interval { from: -1.0, to: 0.0 }, Interval { from: 0.0, to: 1.0 }]
+            }
         }
     }
 
@@ -98,8 +99,8 @@ impl Pair {
     fn supremum(&self, to: f64) -> f64 {
         match (self.noise, self.view) {
             (Noise::Laplace { .. }, _) => self.loss(to),
-            (Noise::Gaussian { .. }, View::Added) => -(-self.rate).ln_1p(),
-            (Noise::Gaussian { .. }, View::Removed | View::Replaced) => f64::INFINITY,
+            // Bounded for View::Added, but by far more than what matters: the tail is cut there too.
+            (Noise::Gaussian { .. }, _) => f64::INFINITY,
         }
     }
 
@@ -138,12 +139,6 @@ impl Pair {
 enum Mirrored {
     Yes,
     No,
-}
-
-/// How far out outcomes matter, from the two centres 0 and 1.
-pub(super) struct Reach {
-    below: f64,
-    above: f64,
 }
 
 impl Noise {
@@ -190,17 +185,6 @@ impl Noise {
             Self::Gaussian { sigma } => normal_cdf(-x / sigma) * (1.0 + 1e-12),
             Self::Laplace { scale } if x > 0.0 => 0.5 * (-x / scale).exp(),
             Self::Laplace { scale } => 1.0 - 0.5 * (x / scale).exp(),
-        }
-    }
-
-    /// Outside of this the loss of Laplace noise is constant; Gaussian noise is there with at most `tail`.
-    fn reach(self, tail: f64) -> Reach {
-        match self {
-            Self::Gaussian { sigma } => {
-                let reach = sigma * (-2.0 * tail.ln()).sqrt();
-                Reach { below: reach, above: reach }
-            }
-            Self::Laplace { .. } => Reach { below: 0.0, above: 0.0 },
         }
     }
 

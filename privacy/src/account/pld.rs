@@ -1,7 +1,7 @@
 //! ε from privacy loss distributions: composed on finer and finer grids, each of which gives an upper bound.
 
 use super::charges::{is_symmetric, merged, only_gaussian};
-use super::side::SideLosses;
+use super::side::{SideLosses, TAIL_SHARE};
 use super::sketch::Sketch;
 use super::step::{Side, Step};
 use super::{AccountError, gaussian};
@@ -65,8 +65,9 @@ impl Composition {
         let mut grid = self.grid(delta.get(), COARSE);
         let mut epsilon = self.epsilon_on(grid, delta.get());
         let mut divisor = FIRST_DIVISOR;
+        let finest = self.finest(delta.get());
         for _ in 0..REFINEMENTS {
-            let finer = (grid / divisor).max(self.finest());
+            let finer = (grid / divisor).max(finest);
             let next = self.epsilon_on(finer, delta.get()).min(epsilon);
             // The overestimate goes with the square of the grid, so two values tell what is left of it.
             let moved = if next > 0.0 { (epsilon - next) / next.max(EPSILON_NEGLIGIBLE) } else { 0.0 };
@@ -94,27 +95,32 @@ impl Composition {
         self.sides.par_iter().map(side).collect()
     }
 
-    /// The grid that should overestimate ε by a share of `error`.
+    /// The grid that should overestimate ε by a share of `error` from either side.
     pub(super) fn grid(&self, delta: f64, error: f64) -> f64 {
-        let grids = self.sides.iter().map(|(sketch, _)| grid_of(sketch, delta.ln(), error));
-        grids.fold(f64::INFINITY, f64::min).max(self.finest())
+        let grids = self.sides.iter().map(|(sketch, _)| grid_of(sketch, delta, error));
+        grids.fold(f64::INFINITY, f64::min).max(self.finest(delta))
     }
 
-    /// The finest grid that the limit on cells allows.
-    fn finest(&self) -> f64 {
-        self.sides.iter().map(|(sketch, _)| sketch.width()).fold(0.0, f64::max).max(f64::MIN_POSITIVE) / CELLS_MAX
+    /// The finest grid that the limits on time and memory allow.
+    fn finest(&self, delta: f64) -> f64 {
+        self.sides.iter().map(|(sketch, _)| finest_of(sketch, delta)).fold(0.0, f64::max)
     }
 }
 
-fn grid_of(sketch: &Sketch, log_delta: f64, error: f64) -> f64 {
-    let saddle = sketch.saddle_of_delta(log_delta);
+fn grid_of(sketch: &Sketch, delta: f64, error: f64) -> f64 {
+    let saddle = sketch.saddle_of_delta(delta.ln());
     let allowed = error * saddle.epsilon.max(EPSILON_NEGLIGIBLE);
-    let mut grid = sketch.width().max(f64::MIN_POSITIVE) / CELLS_MIN;
-    let finest = grid * CELLS_MIN / CELLS_MAX;
+    let finest = finest_of(sketch, delta);
+    let mut grid = (sketch.width() / CELLS_MIN).min(GRID_UNDER_TILT / saddle.tilt).max(finest);
     while grid > finest && sketch.overestimate(saddle.tilt, grid) > allowed {
         grid *= std::f64::consts::FRAC_1_SQRT_2;
     }
-    grid
+    grid.max(finest)
+}
+
+fn finest_of(sketch: &Sketch, delta: f64) -> f64 {
+    let span = sketch.span(sketch.saddle_of_delta(delta.ln()), (delta * TAIL_SHARE).ln());
+    (sketch.width() / CELLS_MAX).max(span / BINS_MAX).max(GRID_MIN)
 }
 
 /// How near is near enough: on grids that are finer than any other accountant's, a digit less.
@@ -149,7 +155,16 @@ const REFINEMENTS: u32 = 8;
 
 /// Cells of one mechanism's losses: at least these, so that its shape is seen, and at most these, for memory and time.
 const CELLS_MIN: f64 = 64.0;
-const CELLS_MAX: f64 = 2_097_152.0;
+const CELLS_MAX: f64 = 1_048_576.0;
+
+/// Bins of the window of a grid that is chosen; [`super::side`] may double them.
+const BINS_MAX: f64 = 1_048_576.0;
+
+/// Losses closer than this are the same.
+const GRID_MIN: f64 = 1e-290;
+
+/// Grids are at least this much finer than 1/λ.
+const GRID_UNDER_TILT: f64 = 0.25;
 
 /// ε below this need not be known to three digits.
 const EPSILON_NEGLIGIBLE: f64 = 1e-6;

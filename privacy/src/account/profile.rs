@@ -31,7 +31,7 @@ impl Profile {
             Some(sigma) => Losses::Gaussian { mu: sigma.recip() },
             None => {
                 let composition = Composition::of(&charges, adjacency, CUT)?;
-                let grids = GRID_DELTAS.map(|delta| composition.grid(delta, 4.0 * FINE));
+                let grids = GRID_DELTAS.map(|delta| composition.grid(delta, FINE));
                 let grid = grids.into_iter().fold(f64::INFINITY, f64::min);
                 Losses::Composed { sides: composition.on_grid(grid, &GRID_DELTAS.map(f64::ln)) }
             }

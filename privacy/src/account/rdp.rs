@@ -123,21 +123,25 @@ fn laplace(scale: f64, order: f64) -> f64 {
 
 /// The larger of both directions: with the patient against without, and the other way round.
 fn sampled_laplace(scale: f64, rate: f64, order: f64) -> f64 {
-    let direction = |exponent: f64| {
-        let at = |r: f64| log_convex_excess(rate, r, exponent);
-        // Without the patient the log-ratio is -1/b below 0, 1/b above 1, and a line between.
-        let mut sum =
-            log_add(at(-1.0 / scale) - std::f64::consts::LN_2, at(1.0 / scale) - 1.0 / scale - std::f64::consts::LN_2);
-        let fineness = 0.25_f64.min(0.25 * scale).max(1e-4);
-        for part in (Interval { from: 0.0, to: 1.0 }).parts(fineness) {
-            for (x, weight) in part.nodes(SIX) {
-                let log_mass = (weight / (2.0 * scale)).ln() - x / scale;
-                sum = log_add(sum, log_mass + at((2.0 * x - 1.0) / scale));
-            }
+    let pure = log_mix(rate, 1.0 / scale);
+    let fineness = 0.25 * (scale / order).min(1.0);
+    if fineness < LAPLACE_FINENESS_MIN {
+        return pure;
+    }
+    let direction = |exponent: f64| from_log_excess(laplace_integral(scale, rate, exponent, fineness), order);
+    direction(order).max(direction(1.0 - order)).min(pure)
+}
+
+/// Without the patient the log-ratio is -1/b below 0, 1/b above 1, and a line between.
+fn laplace_integral(scale: f64, rate: f64, exponent: f64, fineness: f64) -> f64 {
+    let at = |r: f64| log_convex_excess(rate, r, exponent) - std::f64::consts::LN_2;
+    let mut sum = log_add(at(-1.0 / scale), at(1.0 / scale) - 1.0 / scale);
+    for part in (Interval { from: 0.0, to: 1.0 }).parts(fineness) {
+        for (x, weight) in part.nodes(SIX) {
+            sum = log_add(sum, (weight / scale).ln() - x / scale + at((2.0 * x - 1.0) / scale));
         }
-        from_log_excess(sum, order)
-    };
-    direction(order).max(direction(1.0 - order)).min(log_mix(rate, 1.0 / scale))
+    }
+    sum
 }
 
 /// With r = e^(-1/b): the ratio is e^(Δ/b) on half of the outcomes, e^(-Δ/b) on the other side, a geometric series between.
@@ -160,3 +164,6 @@ fn log_one_minus_exp(y: f64) -> f64 {
 
 /// Below this noise, fractional orders are bounded by a chord between whole ones: the integral would take too many nodes.
 const QUADRATURE_SIGMA_MIN: f64 = 0.2;
+
+/// Where sampled Laplace noise would need finer parts than this, its pure ε is the bound.
+const LAPLACE_FINENESS_MIN: f64 = 2e-4;

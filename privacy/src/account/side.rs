@@ -26,68 +26,67 @@ impl SideLosses {
 
     /// ε(δ); infinite where the cut tails weigh more than δ.
     pub(super) fn epsilon(&self, delta: f64) -> f64 {
+        if self.total_variation() <= delta {
+            return 0.0;
+        }
         let saddle = self.sketch.saddle_of_delta(delta.ln());
         let tail = delta * TAIL_SHARE;
-        (0..WIDENINGS)
-            .find_map(|widening| Composed::of(&self.parts, self.window(saddle, tail, widening)?).epsilon(delta))
-            .unwrap_or_else(|| self.epsilon_by_moment(saddle.tilt, delta))
+        let composed = (0..WIDENINGS)
+            .find_map(|widening| Composed::of(&self.parts, self.window(saddle, tail, widening)?)?.epsilon(delta));
+        composed.unwrap_or(f64::INFINITY).min(self.epsilon_by_moment(delta))
     }
 
     /// δ(ε).
     pub(super) fn delta(&self, epsilon: f64) -> f64 {
         let saddle = self.sketch.saddle_of_epsilon(epsilon);
-        let tail = saddle.log_delta.clamp(LOG_TAIL_MIN, 0.0).exp() * TAIL_SHARE;
-        (0..WIDENINGS)
-            .find_map(|widening| Composed::of(&self.parts, self.window(saddle, tail, widening)?).delta(epsilon))
-            .unwrap_or_else(|| self.delta_by_moment(saddle.tilt, epsilon))
-            .min(1.0)
+        let tail = saddle.log_delta.clamp(LOG_DELTA_MIN, 0.0).exp() * TAIL_SHARE;
+        let composed = (0..WIDENINGS)
+            .find_map(|widening| Composed::of(&self.parts, self.window(saddle, tail, widening)?)?.delta(epsilon));
+        composed.unwrap_or(1.0).min(self.delta_by_moment(saddle.tilt, epsilon)).min(self.total_variation()).min(1.0)
     }
 
     /// A window around the saddle point, 2^widening times what should do; `None` where it would be too long.
     fn window(&self, saddle: Saddle, tail: f64, widening: u32) -> Option<Window> {
         let grid = self.parts.first()?.losses.grid;
         // A tilt by more than e a bin gains nothing, and would lose every bin but the highest.
-        let tilt = saddle.tilt.min(1.0 / grid);
-        let (top, beyond) = self.top(tilt, tail, grid);
-        let highest = top as f64 * grid;
-        let bottom = self.bottom(tail).max(highest + tail.ln() / tilt);
-        let lowest = bottom.min(saddle.epsilon - saddle.variance.sqrt() - 8.0 * grid);
-        // Mass above the window wraps around below ε, where untilting raises it by e^(λ length): there it does no harm.
-        let wrap = self.sketch.tilted_tail(tilt, TAIL_SHARE.ln()) - saddle.epsilon;
-        let bins = ((highest - lowest).max(wrap) / grid).max(64.0) * f64::from(1 << widening);
-        if !(bins < WINDOW_MAX && highest.abs() / grid < INDEX_MAX) {
+        let saddle = Saddle { tilt: saddle.tilt.min(1.0 / grid), ..saddle };
+        let (top, beyond) = self.top(saddle.tilt, tail, grid);
+        let bins = (self.sketch.span(saddle, tail.ln()) / grid + BINS_MIN) * f64::from(1 << widening);
+        if !(bins < WINDOW_MAX && (top as f64).abs() < INDEX_MAX) {
             return None;
         }
-        Some(Window { tilt, top, length: quick_length(bins as usize), beyond })
+        Some(Window { tilt: saddle.tilt, top, length: quick_length(bins as usize), beyond })
     }
 
     /// The highest bin, and the mass above it.
     fn top(&self, tilt: f64, tail: f64, grid: f64) -> (i64, f64) {
-        let largest = self.parts.iter().map(|part| part.times as f64 * part.losses.ends().1 as f64).sum::<f64>() * grid;
+        let largest: f64 = self.parts.iter().map(|part| part.times as f64 * part.losses.ends().1 as f64).sum();
         let tilt = self.sketch.tilt_of_tail(tail.ln()).max(tilt);
-        let bound = (cumulants(&self.parts, tilt).log_moment - tail.ln()) / tilt;
-        if bound < largest { ((bound / grid).ceil() as i64, tail) } else { ((largest / grid).round() as i64, 0.0) }
+        let bound = (self.log_moment(tilt) - tail.ln()) / tilt / grid;
+        if bound < largest { (bound.ceil() as i64, tail) } else { (largest as i64, 0.0) }
     }
 
-    /// A loss below which the mass is at most `tail`.
-    fn bottom(&self, tail: f64) -> f64 {
-        let tilt = self.sketch.tilt_of_lower_tail(tail.ln());
-        (self.sketch.cumulants(tilt).log_moment - tail.ln()) / tilt
+    /// Bretagnolle and Huber: at most √(1 - e^-KL), and what is unbounded.
+    fn total_variation(&self) -> f64 {
+        let divergence = cumulants(&self.parts, 0.0).mean;
+        if divergence.is_nan() { 1.0 } else { (-(-divergence.max(0.0)).exp_m1()).sqrt() + self.infinite() }
     }
 
-    /// Without a transform: the conversion of Canonne, Kamath and Steinke 2020, Prop. 12, at one order.
-    fn epsilon_by_moment(&self, tilt: f64, delta: f64) -> f64 {
+    /// Without a transform: the conversion of Canonne, Kamath and Steinke 2020, Prop. 12, at the best order.
+    fn epsilon_by_moment(&self, delta: f64) -> f64 {
         let left = delta - self.infinite();
         if left <= 0.0 {
             return f64::INFINITY;
         }
-        let moment = self.log_moment(tilt);
-        ((moment - left.ln() - tilt.ln_1p()) / tilt + (tilt / (tilt + 1.0)).ln()).max(0.0)
+        let tilt = self.sketch.tilt_of_moment(left.ln());
+        let epsilon = (self.log_moment(tilt) - left.ln() - tilt.ln_1p()) / tilt + (tilt / (tilt + 1.0)).ln();
+        // NaN must not pass for 0.
+        if epsilon.is_nan() { f64::INFINITY } else { epsilon.max(0.0) }
     }
 
     fn delta_by_moment(&self, tilt: f64, epsilon: f64) -> f64 {
-        let moment = self.log_moment(tilt);
-        (moment - tilt * epsilon + tilt * (tilt / (tilt + 1.0)).ln() - tilt.ln_1p()).exp() + self.infinite()
+        let log_delta = self.log_moment(tilt) - tilt * epsilon + tilt * (tilt / (tilt + 1.0)).ln() - tilt.ln_1p();
+        if log_delta.is_nan() { 1.0 } else { log_delta.exp() + self.infinite() }
     }
 
     /// ln E[e^(λL)], with what rounding can make of so many uses.
@@ -109,13 +108,16 @@ fn quick_length(bins: usize) -> usize {
 }
 
 /// Share of δ that a tail may take.
-const TAIL_SHARE: f64 = 1e-8;
+pub(super) const TAIL_SHARE: f64 = 1e-8;
 
 /// The smallest δ that is looked for.
-const LOG_TAIL_MIN: f64 = -600.0;
+const LOG_DELTA_MIN: f64 = -600.0;
 
 /// Times that a window which missed ε is doubled.
 const WIDENINGS: u32 = 3;
+
+/// Bins around the saddle point that any window has.
+const BINS_MIN: f64 = 48.0;
 
 /// Bins of the longest window: 0.1 GB for each mechanism while it is transformed.
 const WINDOW_MAX: f64 = 4_194_304.0;

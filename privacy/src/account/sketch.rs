@@ -6,11 +6,13 @@ use super::losses::Cumulants;
 use super::pair::Atom;
 use super::special::mills_ratio;
 use super::step::Step;
+use super::zcdp::golden_minimum;
 
 /// Exact losses of every mechanism, each with its number of uses.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sketch {
     parts: Vec<(Vec<Atom>, f64)>,
+    width: f64,
 }
 
 /// A tilt λ, and the loss and the variance of the composition under it.
@@ -20,13 +22,13 @@ pub(super) struct Saddle {
     pub(super) epsilon: f64,
     pub(super) variance: f64,
     pub(super) log_delta: f64,
-    log_chernoff: f64,
+    pub(super) log_chernoff: f64,
 }
 
 impl Sketch {
     pub(super) fn of(steps: &[(Step, u64)]) -> Self {
         let parts = steps.iter().map(|(step, times)| (outline(step), *times as f64)).collect();
-        Self { parts }
+        Self { parts, width: width(steps) }
     }
 
     /// ln E[e^(λL)] of the composition, with derivatives.
@@ -51,13 +53,38 @@ impl Sketch {
         self.saddle_where(|saddle| saddle.epsilon < epsilon)
     }
 
+    /// How long a window has to be: losses at which δ is decided at this saddle point, where no tail but `log_tail` falls on
+    /// others when the window wraps around.
+    pub(super) fn span(&self, saddle: Saddle, log_tail: f64) -> f64 {
+        let top = self.chernoff(self.tilt_of_tail(log_tail).max(saddle.tilt), log_tail);
+        let bottom = self.chernoff(self.tilt_of_lower_tail(log_tail), log_tail).max(top + log_tail / saddle.tilt);
+        let bottom = bottom.min(saddle.epsilon - saddle.variance.sqrt());
+        // Mass above the window wraps around below ε, where untilting raises it by e^(λ length): there it does no harm.
+        let wrapped = self.tilted_tail(saddle.tilt, WRAPPED.ln()) - saddle.epsilon;
+        (top - bottom).max(wrapped)
+    }
+
+    /// The loss beyond which, by Chernoff's bound at a tilt, no more than `log_tail` is.
+    fn chernoff(&self, tilt: f64, log_tail: f64) -> f64 {
+        (self.cumulants(tilt).log_moment - log_tail) / tilt
+    }
+
+    /// The tilt at which the moment alone gives the least ε.
+    pub(super) fn tilt_of_moment(&self, log_delta: f64) -> f64 {
+        let epsilon = |log_tilt: f64| {
+            let tilt = log_tilt.exp();
+            (self.cumulants(tilt).log_moment - log_delta - tilt.ln_1p()) / tilt + (tilt / (tilt + 1.0)).ln()
+        };
+        golden_minimum(TILT_MIN.ln(), TILT_MAX.ln(), MOMENT_SECTIONS, epsilon).exp()
+    }
+
     /// The tilt λ > 0 that bounds P[L > bound] <= `tail` with the smallest bound: the minimum of (K(λ) - ln tail)/λ.
     pub(super) fn tilt_of_tail(&self, log_tail: f64) -> f64 {
         self.saddle_where(|saddle| saddle.log_chernoff > log_tail).tilt
     }
 
     /// The tilt λ < 0 that bounds P[L < bound] the same way.
-    pub(super) fn tilt_of_lower_tail(&self, log_tail: f64) -> f64 {
+    fn tilt_of_lower_tail(&self, log_tail: f64) -> f64 {
         -bisect(|tilt| {
             let all = self.cumulants(-tilt);
             all.log_moment + tilt * all.mean > log_tail
@@ -65,7 +92,7 @@ impl Sketch {
     }
 
     /// A loss above which the composition tilted by `tilt` has no more mass than `log_tail` says.
-    pub(super) fn tilted_tail(&self, tilt: f64, log_tail: f64) -> f64 {
+    fn tilted_tail(&self, tilt: f64, log_tail: f64) -> f64 {
         let start = self.cumulants(tilt).log_moment;
         let chernoff = |more: f64| (self.cumulants(tilt + more), more);
         let more = bisect(|more| {
@@ -108,9 +135,14 @@ impl Sketch {
 
     /// The finite losses of one use, from the smallest to the largest of all mechanisms.
     pub(super) fn width(&self) -> f64 {
-        let losses = || self.parts.iter().flat_map(|(atoms, _)| atoms).map(|atom| atom.loss);
-        losses().fold(f64::NEG_INFINITY, f64::max) - losses().fold(f64::INFINITY, f64::min)
+        self.width
     }
+}
+
+fn width(steps: &[(Step, u64)]) -> f64 {
+    let ranges = steps.iter().map(|(step, _)| step.range());
+    let (low, high) = ranges.fold((f64::INFINITY, f64::NEG_INFINITY), |all, one| (all.0.min(one.0), all.1.max(one.1)));
+    (high - low).max(0.0)
 }
 
 /// The finite atoms, thinned to a number that is quick to sum.
@@ -176,6 +208,12 @@ fn bisect(holds: impl Fn(f64) -> bool) -> f64 {
     }
     (0.5 * (low + high)).exp()
 }
+
+/// Share of the tilted mass that may wrap around onto the losses that count.
+const WRAPPED: f64 = 1e-8;
+
+/// Sections of the search for a tilt: to a thousandth of it.
+const MOMENT_SECTIONS: u32 = 24;
 
 /// Tilts between which the saddle point is sought: losses of 10^16 and of 10^-12 have theirs inside.
 const TILT_MIN: f64 = 1e-16;

@@ -42,16 +42,26 @@ pub(super) fn mills_ratio(x: f64) -> f64 {
 
 /// ln(1 - q + q e^r): the log-likelihood ratio of a mixture, from that of its second part.
 pub(super) fn log_mix(rate: f64, r: f64) -> f64 {
-    if r < 1.0 { (rate * r.exp_m1()).ln_1p() } else { r + (rate + (1.0 - rate) * (-r).exp()).ln() }
+    if rate == 1.0 {
+        return r;
+    }
+    if r > 1.0 {
+        return r + (rate + (1.0 - rate) * (-r).exp()).ln();
+    }
+    let change = rate * r.exp_m1();
+    if change > -0.5 { change.ln_1p() } else { ((1.0 - rate) + rate * r.exp()).ln() }
 }
 
 /// The r at which [`log_mix`] is `mixed`; -∞ where none is.
 pub(super) fn log_unmix(rate: f64, mixed: f64) -> f64 {
-    if mixed < 1.0 {
-        (mixed.exp_m1() / rate).max(-1.0).ln_1p()
-    } else {
-        mixed - rate.ln() + (-(1.0 - rate) * (-mixed).exp()).ln_1p()
+    if rate == 1.0 {
+        return mixed;
     }
+    if mixed > 1.0 {
+        return mixed - rate.ln() + (-(1.0 - rate) * (-mixed).exp()).ln_1p();
+    }
+    let change = mixed.exp_m1() / rate;
+    if change > -0.5 { change.ln_1p() } else { ((mixed.exp() - (1.0 - rate)) / rate).max(0.0).ln() }
 }
 
 /// ln(e^a + e^b)
@@ -77,10 +87,10 @@ mod tests {
     fn erfcx_keeps_its_digits() {
         // mpmath 1.4.1, 30 digits
         check(erfcx(0.5), 0.615_690_344_192_925_9, 1e-14);
-        check(erfcx(3.0), 0.179_001_151_181_389_96, 1e-14);
-        check(erfcx(9.9), 0.056_701_594_001_376_57, 1e-13);
-        check(erfcx(10.1), 0.055_589_610_041_226_61, 1e-14);
-        check(erfcx(1e3), 5.641_893_014_531_876e-4, 1e-14);
+        check(erfcx(3.0), 0.179_001_151_181_389_95, 1e-14);
+        check(erfcx(9.9), 0.056_702_456_938_832_27, 1e-13);
+        check(erfcx(10.1), 0.055_590_487_009_240_22, 1e-14);
+        check(erfcx(1e3), 5.641_893_014_533_877e-4, 1e-14);
         check(erfcx(-2.0), 108.940_904_389_977_97, 1e-14);
     }
 
@@ -98,6 +108,16 @@ mod tests {
                 assert!((back - r).abs() <= 8.0 * tolerance, "rate {rate}, {r} came back as {back}");
             }
         }
+    }
+
+    #[test]
+    fn mixtures_keep_their_digits_far_below_zero() {
+        assert_eq!(log_mix(1.0, -1e5), -1e5);
+        assert_eq!(log_unmix(1.0, -1e5), -1e5);
+        check(log_mix(0.999_999, -50.0), -13.815_510_557_964_274, 1e-10);
+        check(log_mix(1e-9, -50.0), -1.000_000_000_5e-9, 1e-12);
+        check(log_unmix(0.5, -0.6), -2.326_639_369_436_752, 1e-12);
+        assert_eq!(log_unmix(0.5, -0.7), f64::NEG_INFINITY);
     }
 
     #[test]

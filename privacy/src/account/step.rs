@@ -64,6 +64,26 @@ impl Step {
         Self { parts: ours.chain(theirs).collect(), tail: self.tail }
     }
 
+    /// Smallest and largest finite loss that matter.
+    pub(super) fn range(&self) -> (f64, f64) {
+        let mut range = (f64::INFINITY, f64::NEG_INFINITY);
+        let mut widen = |loss: f64| {
+            if loss.is_finite() {
+                range = (range.0.min(loss), range.1.max(loss));
+            }
+        };
+        for (_, shape) in &self.parts {
+            match shape {
+                Shape::Listed(lattice) => lattice.atoms.iter().for_each(|atom| widen(atom.loss)),
+                Shape::Smooth(pair) => pair.smooth_parts(self.tail).iter().for_each(|part| {
+                    widen(pair.loss(part.from));
+                    widen(pair.loss(part.to));
+                }),
+            }
+        }
+        range
+    }
+
     /// Visits losses and masses that integrate it to about six digits: enough to choose a grid, not to state a bound.
     pub(super) fn sketch(&self, mut visit: impl FnMut(Atom)) {
         for (weight, shape) in &self.parts {
