@@ -50,8 +50,10 @@ fn a_site_restored_from_an_old_backup_trains_nothing_until_two_officers_write_of
     succeed(&[&approve[..], &["--key", text(&a), "--key", text(&b)]].concat());
     federation.kill(SITE);
     federation.restart(SITE);
-    wait_for_debits(&federation, 1);
-    let studies = standing(&federation.place, SITE)["studies"].clone();
+    let studies = wait_for("a new reservation", LONG, || {
+        let studies = standing(&federation.place, SITE)["studies"].clone();
+        studies[1].is_object().then_some(studies)
+    });
     assert_eq!((&studies[0]["state"], &studies[1]["state"]), (&"written_off".into(), &"open".into()), "{studies}");
 }
 

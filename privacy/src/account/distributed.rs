@@ -15,7 +15,7 @@ pub struct DistributedNoise {
     pub dimension: u64,
     /// L2 norm of one contribution.
     pub clip: ClipNorm,
-    /// Standard deviation of each site's noise, in grid units.
+    /// Standard deviation of each site's noise, in the units of `clip`.
     pub local_stddev: f64,
     /// The grid's spacing.
     pub granularity: f64,
@@ -43,7 +43,7 @@ impl DistributedNoise {
 
     /// τ: how far the sum of discrete Gaussians is from one.
     pub fn tau(&self) -> f64 {
-        let variance = self.local_stddev * self.local_stddev;
+        let variance = self.grid_stddev().powi(2);
         let term = |k: u32| (-2.0 * PI * PI * variance * f64::from(k) / f64::from(k + 1)).exp();
         10.0 * (1..self.sites).map(term).sum::<f64>()
     }
@@ -56,15 +56,20 @@ impl DistributedNoise {
         match noise {
             LocalNoise::DiscreteGaussian => self.discrete_gaussian(a, l1, l2),
             LocalNoise::Skellam => {
-                let variance = f64::from(self.sites) * self.local_stddev * self.local_stddev;
+                let variance = f64::from(self.sites) * self.grid_stddev().powi(2);
                 let first = ((2.0 * a - 1.0) * l2 * l2 + 6.0 * l1) / (4.0 * variance * variance);
                 a * l2 * l2 / (2.0 * variance) + first.min(3.0 * l1 / (2.0 * variance))
             }
         }
     }
 
+    /// Standard deviation of each site's noise, in grid units.
+    fn grid_stddev(&self) -> f64 {
+        self.local_stddev / self.granularity
+    }
+
     fn discrete_gaussian(&self, a: f64, l1: f64, l2: f64) -> f64 {
-        let total = f64::from(self.sites).sqrt() * self.local_stddev;
+        let total = f64::from(self.sites).sqrt() * self.grid_stddev();
         let (l1, l2, tau, d) = (l1 / total, l2 / total, self.tau(), self.dimension as f64);
         let whole = 0.5 * a * l2 * l2 + tau * d;
         let mixed = 0.5 * a * (l2 * l2 + 2.0 * l1 * tau + tau * tau * d);

@@ -113,7 +113,8 @@ fn pure_mechanisms_cost_no_more_than_their_epsilons_add_up_to() {
         let ours = pld(&[laplace(b, times)], 1e-9);
         let pure = times as f64 / b;
         // One use: δ = 1/2 (1 - e^(ε - 1/b)) exactly above ε = 0.
-        assert!(ours <= pure * (1.0 + 1e-9), "{ours} is more than {pure}");
+        // The grid is refined until ε moves by less than 0.1 %, always from above.
+        assert!(ours <= pure * (1.0 + 1e-3), "{ours} is more than {pure}");
         if times == 1 {
             let exact = pure + (-2e-9_f64).ln_1p();
             assert!(ours >= exact && ours <= exact * (1.0 + 1e-5), "{ours} and {exact}");

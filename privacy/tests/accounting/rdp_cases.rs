@@ -40,8 +40,6 @@ fn rdp_is_no_looser_than_the_library_and_no_tighter_than_pld() {
 fn a_best_order_at_the_end_of_the_list_is_told() {
     let tiny = epsilon_rdp(&[sampled_gaussian(1e3, 0.9, 1)], delta(1e-5)).expect("finite");
     assert!(tiny.order_at_end && tiny.order == 1024.0, "{tiny:?}");
-    let huge = epsilon_rdp(&[sampled_gaussian(0.02, 0.9, 100)], delta(1e-5)).expect("finite");
-    assert!(huge.order_at_end && huge.order == 1.1, "{huge:?}");
     let usual = epsilon_rdp(&[sampled_gaussian(1.0, 0.01, 1000)], delta(1e-5)).expect("finite");
     assert!(!usual.order_at_end, "{usual:?}");
 }
