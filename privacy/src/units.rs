@@ -12,6 +12,9 @@ pub struct UnitError {
     range: &'static str,
 }
 
+/// Numbers whose squares, and the squares' inverses, are numbers too.
+const SQUARES: std::ops::RangeInclusive<f64> = 1e-100..=1e100;
+
 macro_rules! unit {
     ($(#[$meta:meta])* $name:ident, $what:literal, $range:literal, $holds:expr) => {
         $(#[$meta])*
@@ -78,11 +81,11 @@ unit!(
 );
 unit!(
     /// σ: standard deviation of Gaussian noise over the L2 norm that one patient contributes at most.
-    NoiseMultiplier, "noise multiplier", "more than 0 and finite", |value| value > 0.0 && value.is_finite()
+    NoiseMultiplier, "noise multiplier", "1e-100 to 1e100", |value| SQUARES.contains(&value)
 );
 unit!(
     /// Scale of Laplace noise over the L1 norm that one patient contributes at most; its ε is the inverse.
-    LaplaceScale, "Laplace scale", "more than 0 and finite", |value| value > 0.0 && value.is_finite()
+    LaplaceScale, "Laplace scale", "1e-100 to 1e100", |value| SQUARES.contains(&value)
 );
 unit!(
     /// C: the L2 norm to which one patient's contribution is clipped.
@@ -107,7 +110,7 @@ mod tests {
         assert!(Epsilon::new(-0.1).is_err() && Epsilon::new(f64::INFINITY).is_err());
         assert!(SamplingRate::new(1.5).is_err() && SamplingRate::new(1.0).is_ok());
         let error = NoiseMultiplier::new(0.0).expect_err("no noise").to_string();
-        assert_eq!(error, "0 is no noise multiplier; write more than 0 and finite");
+        assert_eq!(error, "0 is no noise multiplier; write 1e-100 to 1e100");
         assert!(serde_json::from_str::<Delta>("2.0").is_err(), "reading goes through the same constructor");
     }
 }

@@ -89,7 +89,7 @@ impl Target {
         match self.cost(&charges) {
             Ok(epsilon) => Ok((epsilon.get().max(TINY) / self.epsilon.get().max(TINY)).ln()),
             // With too little noise there may be no finite ε at all.
-            Err(AccountError::DeltaTooSmall { .. }) => Ok(HUGE),
+            Err(AccountError::DeltaTooSmall { .. } | AccountError::NoiseTooNarrow { .. }) => Ok(HUGE),
             Err(error) => Err(error),
         }
     }

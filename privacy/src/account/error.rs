@@ -52,6 +52,14 @@ pub enum AccountError {
         /// δ that everything may cost.
         delta: Delta,
     },
+    /// Noise so narrow that every outcome tells who took part.
+    #[error("noise of {scale:e} times a patient's contribution hides nobody; write at least {min:e}")]
+    NoiseTooNarrow {
+        /// σ, or the Laplace scale.
+        scale: f64,
+        /// The least that has an ε worth computing.
+        min: f64,
+    },
     /// No noise is enough.
     #[error(
         "even noise multiplier {noise:e} costs more than epsilon {target} at delta {delta}; use fewer steps, a smaller sampling rate or a larger epsilon"

@@ -189,7 +189,7 @@ impl Noise {
     }
 
     /// The length over which the density changes.
-    fn unit(self) -> f64 {
+    pub(super) fn unit(self) -> f64 {
         match self {
             Self::Gaussian { sigma } => sigma,
             Self::Laplace { scale } => scale,

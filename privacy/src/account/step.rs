@@ -38,14 +38,14 @@ impl Step {
         };
         let shape = match mechanism {
             Mechanism::Gaussian { noise_multiplier } => {
-                unsampled(Noise::Gaussian { sigma: noise_multiplier.get() / moves })
+                unsampled(Noise::Gaussian { sigma: noise_multiplier.get() / moves })?
             }
-            Mechanism::Laplace { scale } => unsampled(Noise::Laplace { scale: scale.get() / moves }),
+            Mechanism::Laplace { scale } => unsampled(Noise::Laplace { scale: scale.get() / moves })?,
             Mechanism::SampledGaussian { noise_multiplier, sampling_rate } => {
-                sampled(Noise::Gaussian { sigma: noise_multiplier.get() }, sampling_rate.get(), adjacency, side)
+                sampled(Noise::Gaussian { sigma: noise_multiplier.get() }, sampling_rate.get(), adjacency, side)?
             }
             Mechanism::SampledLaplace { scale, sampling_rate } => {
-                sampled(Noise::Laplace { scale: scale.get() }, sampling_rate.get(), adjacency, side)
+                sampled(Noise::Laplace { scale: scale.get() }, sampling_rate.get(), adjacency, side)?
             }
             Mechanism::DiscreteGaussian { sigma, sensitivity } => {
                 Shape::Listed(Lattice::gaussian(sigma.get(), moves * f64::from(sensitivity), tail)?)
@@ -115,15 +115,27 @@ impl Step {
     }
 }
 
-fn unsampled(noise: Noise) -> Shape {
-    Shape::Smooth(Pair { noise, rate: 1.0, view: View::Removed })
+fn unsampled(noise: Noise) -> Result<Shape, AccountError> {
+    smooth(Pair { noise, rate: 1.0, view: View::Removed })
 }
 
-fn sampled(noise: Noise, rate: f64, adjacency: Adjacency, side: Side) -> Shape {
+fn sampled(noise: Noise, rate: f64, adjacency: Adjacency, side: Side) -> Result<Shape, AccountError> {
     let view = match (adjacency, side) {
         (Adjacency::ReplaceOne, _) => View::Replaced,
         (Adjacency::AddOrRemoveOne, Side::With) => View::Removed,
         (Adjacency::AddOrRemoveOne, Side::Without) => View::Added,
     };
-    Shape::Smooth(Pair { noise, rate, view })
+    smooth(Pair { noise, rate, view })
 }
+
+fn smooth(pair: Pair) -> Result<Shape, AccountError> {
+    let scale = pair.noise.unit();
+    if scale < NOISE_MIN {
+        Err(AccountError::NoiseTooNarrow { scale, min: NOISE_MIN })
+    } else {
+        Ok(Shape::Smooth(pair))
+    }
+}
+
+/// Narrower noise has losses beyond 10^4 at every outcome, over which integrating takes for ever.
+const NOISE_MIN: f64 = 1e-4;

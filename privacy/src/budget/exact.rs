@@ -91,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_number_comes_back_bit_for_bit(sigma in 1e-300..1e300_f64, q in 1e-12..1.0_f64, times: u64) {
+        fn every_number_comes_back_bit_for_bit(sigma in 1e-100..1e100_f64, q in 1e-12..1.0_f64, times: u64) {
             let noise_multiplier = NoiseMultiplier::new(sigma).expect("in range");
             let sampling_rate = SamplingRate::new(q).expect("in range");
             let mechanism = Mechanism::SampledGaussian { noise_multiplier, sampling_rate };

@@ -144,7 +144,7 @@ mod tests {
     fn absurd_settings_have_no_grid() {
         assert_eq!(grid(1e-300, 1.0, 1), Err(NoiseError::NoGrid { clip: 1e-300 }));
         assert_eq!(grid(1e300, 1.0, 1), Err(NoiseError::NoGrid { clip: 1e300 }));
-        assert_eq!(grid(1e-200, 1e-200, 1), Err(NoiseError::NoGrid { clip: 1e-200 }), "the product underflows");
+        assert_eq!(grid(1e-250, 1e-100, 1), Err(NoiseError::NoGrid { clip: 1e-250 }), "the product underflows");
         assert!(matches!(grid(1.0, 1.0, usize::MAX), Err(NoiseError::TooLong { .. })));
         assert!(grid(1e-200, 1.0, 1).is_ok() && grid(1e200, 1.0, 1).is_ok() && grid(1.0, 1.0, 0).is_ok());
     }
