@@ -50,8 +50,10 @@ fn a_site_restored_from_an_old_backup_trains_nothing_until_two_officers_write_of
     succeed(&[&approve[..], &["--key", text(&a), "--key", text(&b)]].concat());
     federation.kill(SITE);
     federation.restart(SITE);
-    wait_for_debits(&federation, 1);
-    let studies = standing(&federation.place, SITE)["studies"].clone();
+    let studies = wait_for("a debit of a new reservation", LONG, || {
+        let studies = standing(&federation.place, SITE)["studies"].clone();
+        studies[1]["rounds"].as_u64().is_some_and(|rounds| rounds > 0).then_some(studies)
+    });
     assert_eq!((&studies[0]["state"], &studies[1]["state"]), (&"written_off".into(), &"open".into()), "{studies}");
 }
 
@@ -68,11 +70,10 @@ fn training_for_long() -> Place {
     place
 }
 
-/// Rounds that the site's last reservation has paid for, those it paid for twice included.
+/// Rounds that the site's first reservation has paid for, those it paid for twice included.
 fn debits(federation: &Federation) -> u64 {
-    let studies = standing(&federation.place, SITE)["studies"].as_array().expect("studies").clone();
-    let last = studies.last();
-    last.map_or(0, |study| study["rounds"].as_u64().expect("a count") + study["lost"].as_u64().expect("a count"))
+    let study = standing(&federation.place, SITE)["studies"][0].clone();
+    study["rounds"].as_u64().unwrap_or(0) + study["lost"].as_u64().unwrap_or(0)
 }
 
 fn wait_for_debits(federation: &Federation, count: u64) {
