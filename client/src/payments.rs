@@ -15,7 +15,14 @@ pub struct Payments {
     data_set: DataSetName,
     clock: fn() -> Timestamp,
     /// Deriving the noise takes a while, and every round of a study needs it.
-    last_cost: Arc<Mutex<Option<(PlanDigest, Arc<StudyCost>)>>>,
+    last_cost: Arc<Mutex<Option<PlanCost>>>,
+}
+
+/// What a plan costs.
+#[derive(Clone)]
+struct PlanCost {
+    plan: PlanDigest,
+    cost: Arc<StudyCost>,
 }
 
 impl Payments {
@@ -122,15 +129,16 @@ impl Payments {
     async fn cost(&self, plan: &Plan) -> Result<Arc<StudyCost>, Refusal> {
         let digest = plan.digest();
         let known = self.last_cost.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((_, cost)) = known.filter(|(of, _)| *of == digest) {
-            return Ok(cost);
+        if let Some(known) = known.filter(|known| known.plan == digest) {
+            return Ok(known.cost);
         }
         let plan = plan.clone();
         let derived = tokio::task::spawn_blocking(move || StudyCost::of(&plan)).await;
         let cost = derived.map_err(|error| internal(&error))?;
         let cost = cost.map_err(|error| Refusal::new(RefusalReason::PrivacyRequired, error.to_string()))?;
         let cost = Arc::new(cost);
-        *self.last_cost.lock().unwrap_or_else(PoisonError::into_inner) = Some((digest, cost.clone()));
+        *self.last_cost.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(PlanCost { plan: digest, cost: cost.clone() });
         Ok(cost)
     }
 }

@@ -58,7 +58,7 @@ impl SynthPlan {
     /// Four hospitals with hundreds of patients each, so that noise can hide any one of them.
     pub fn large() -> Self {
         Self {
-            train_patients: 350..=450,
+            train_patients: 700..=900,
             validation_patients: 20..=30,
             slices_per_patient: 2,
             size_px: 64,

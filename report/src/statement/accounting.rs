@@ -54,7 +54,7 @@ fn facts(accounting: &Accounting) -> Vec<Term> {
         Term::new("Grid of privacy losses", significant(accounting.grid, GRID_DIGITS)),
         Term::new("ε of everything the plan may charge", rounded_up(accounting.epsilon_planned, BOUND_DECIMALS)),
         Term::new("ε charged so far", rounded_up(accounting.epsilon_spent, BOUND_DECIMALS)),
-        Term::new("δ", power(accounting.delta)),
+        Term::new("δ", small_for(accounting.delta)),
     ];
     if !accounting.curve.is_empty() {
         let point =
@@ -73,6 +73,15 @@ fn facts(accounting: &Accounting) -> Vec<Term> {
         facts.push(Term::new("Second opinion, by Rényi divergence", words));
     }
     facts
+}
+
+/// A δ of one in the patients could be kept by publishing one of them; how many a site has is not on the page.
+fn small_for(delta: f64) -> String {
+    format!(
+        "{}, below one in the patients of any site with fewer than {:.0}",
+        power(delta),
+        (1.0 / delta * (1.0 + 1e-12)).floor()
+    )
 }
 
 fn curve(accounting: &Accounting) -> Markup {

@@ -19,7 +19,7 @@ pub(crate) fn meaning(reading: &PlainReading, epsilon: f64, delta: f64) -> Marku
                 strong { (percent((1.0 + reading.attack_advantage) / 2.0)) }
                 " of all cases; a coin is right in 50 %. This is the worst case over all attackers and all patients."
             }
-            li { "ε = " (rounded_up(epsilon, EPSILON_DECIMALS)) ": " (reading.band) "." }
+            li { "Here ε is " (rounded_up(epsilon, EPSILON_DECIMALS)) ". As a rule: " (reading.band) "." }
             @if let Some(ten) = reading.epsilon_ten_years {
                 li {
                     "Losses add up. Ten such studies on the same patients, one a year, come to ε = "

@@ -152,6 +152,7 @@ mod tests {
             "with and without one patient",
             "DP-SGD",
             "σ = 1.234567",
+            "fewer than 100000",
             "C = 1",
             "q = 0.1",
             "T = 440",

@@ -4,6 +4,8 @@
 mod assumptions;
 mod figures;
 mod terms;
+#[cfg(test)]
+mod tests;
 
 use crate::clock;
 use crate::exit::Failure;

@@ -20,9 +20,11 @@ pub fn assumptions(terms: &SitePrivacy, unit: Unit, composition: Option<Composit
     };
     let unit = match unit {
         Unit::Patient => Some(
-            "Each patient has one name in the site’s manifest. Somebody with two names counts as two: her ε is twice as large.",
+            "Each patient has one name in the site’s manifest. Somebody with two names counts as two: for her ε is twice as large, and δ more than twice (group privacy).",
         ),
-        Unit::Image => Some("No person has more than one image. Somebody with k images has k times the ε."),
+        Unit::Image => Some(
+            "No person has more than one image. Somebody with k images has k times the ε, and more than k times the δ.",
+        ),
     };
     let composed = match composition {
         Some(Composition::Adaptive) => None,

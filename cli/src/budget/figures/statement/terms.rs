@@ -23,7 +23,7 @@ pub fn unit(plan: &Plan, unit: Unit, adjacency: Adjacency) -> ProtectedUnit {
         Unit::Patient => "one patient of this site, with all her images under the one name she has in its manifest",
         Unit::Image => {
             "one image: this site’s policy counts every image as a patient. A person with several images is promised less: \
-             ε for each of them, added up"
+             ε for each of them, added up, and more δ"
         }
     };
     ProtectedUnit {
