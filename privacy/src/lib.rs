@@ -28,8 +28,8 @@ pub use account::*;
 pub use adaptive_clip::{AdaptiveClip, Bits};
 pub use audit::{AttackScores, NoScores, epsilon_lower_bound};
 pub use budget::{
-    AccountStanding, Accountant, Budget, Composition, Decision, DecisionError, Entry, GAP_LINKS_MAX, LINK_BYTES_MAX,
-    Ledger, LedgerError, LedgerId, Link, LinkError, Log, OFFICERS_MAX, OfficerKey, OfficerKeyError, OfficerSecret,
+    AccountStanding, Budget, Composition, Decision, DecisionError, Entry, GAP_LINKS_MAX, LINK_BYTES_MAX, Ledger,
+    LedgerError, LedgerId, Link, LinkError, Log, OFFICERS_MAX, OfficerKey, OfficerKeyError, OfficerSecret,
     OfficerSignature, Proposal, Purpose, Receipt, Refused, Reservation, ReservationId, ReservationState, Standing,
     StudyStanding,
 };

@@ -21,8 +21,8 @@ use tokio::sync::watch;
 use turn::LedgerFile;
 use wardround_plan::{DataSetName, Digest, LedgerHead, PlanDigest, StudyId, Timestamp};
 use wardround_privacy::{
-    Accountant, Charge, Decision, Ledger, LedgerError, LedgerId, Link, OfficerKey, OfficerSignature, Paid, Proposal,
-    Purpose, Receipt, Released, Reservation, ReservationId, Standing,
+    Charge, Decision, Ledger, LedgerError, LedgerId, Link, OfficerKey, OfficerSignature, Paid, Proposal, Purpose,
+    Receipt, Released, Reservation, ReservationId, Standing,
 };
 
 /// A site's ledger. Clones share it.
@@ -258,7 +258,7 @@ fn open(mut file: LedgerFile) -> Result<Ledger<LedgerFile>, SiteLedgerError> {
     let read = read_all(&mut file);
     file.end();
     let (links, anchor) = read?;
-    Ok(Ledger::open(links, anchor, file, Accountant::exact())?)
+    Ok(Ledger::open(links, anchor, file)?)
 }
 
 fn read_all(file: &mut LedgerFile) -> Result<(Vec<Link>, Option<LedgerHead>), SiteLedgerError> {

@@ -6,18 +6,18 @@ use crate::{Adjacency, Charge, Delta, Epsilon, RdpFilter, epsilon_pld, epsilon_r
 
 /// The ways to turn charges into ε, each an upper bound. Tests put simple sums in their place.
 #[derive(Debug, Clone, Copy)]
-pub struct Accountant {
+pub(super) struct Accountant {
     /// By privacy loss distributions.
-    pub pld: fn(&[Charge], Delta, Adjacency) -> Result<Epsilon, String>,
+    pub(super) pld: fn(&[Charge], Delta, Adjacency) -> Result<Epsilon, String>,
     /// The least ε whose Rényi filter lets the charges pass; for adding or removing a patient.
-    pub filter: fn(&[Charge], Delta) -> Result<Epsilon, String>,
+    pub(super) filter: fn(&[Charge], Delta) -> Result<Epsilon, String>,
     /// By Rényi differential privacy for a list that was fixed beforehand; for adding or removing a patient.
-    pub rdp: fn(&[Charge], Delta) -> Result<Epsilon, String>,
+    pub(super) rdp: fn(&[Charge], Delta) -> Result<Epsilon, String>,
 }
 
 impl Accountant {
     /// The accountants of this crate.
-    pub fn exact() -> Self {
+    pub(super) fn exact() -> Self {
         fn words(error: crate::AccountError) -> String {
             error.to_string()
         }

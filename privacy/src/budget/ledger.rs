@@ -44,7 +44,16 @@ impl<L: Log> Ledger<L> {
         links: impl IntoIterator<Item = Link>,
         anchor: Option<LedgerHead>,
         log: L,
+    ) -> Result<Self, LedgerError> {
+        Self::measured_by(Accountant::exact(), links, anchor, log)
+    }
+
+    /// As [`Ledger::open`]; only tests measure in another way.
+    pub(super) fn measured_by(
         accountant: Accountant,
+        links: impl IntoIterator<Item = Link>,
+        anchor: Option<LedgerHead>,
+        log: L,
     ) -> Result<Self, LedgerError> {
         let (book, within) = (Book::default(), BTreeMap::new());
         let mut ledger = Self { book, log, accountant, within, witnessed: None, uncertain: false };

@@ -46,7 +46,6 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-pub use accountant::Accountant;
 pub use error::{DecisionError, GAP_LINKS_MAX, LedgerError, OFFICERS_MAX, Refused};
 pub use ledger::{Ledger, Log};
 pub use link::{Entry, LINK_BYTES_MAX, Link, LinkError, Purpose, ReservationId};
@@ -56,5 +55,6 @@ pub use reservation::{Reservation, ReservationState};
 pub use standing::{AccountStanding, Standing, StudyStanding};
 pub use terms::{Budget, Composition};
 
+use accountant::Accountant;
 use book::Book;
 use link::exact_text;

@@ -12,7 +12,7 @@ fn busy() -> (Ledger<Memory>, Memory) {
 }
 
 fn open(links: Vec<Link>, anchor: Option<LedgerHead>) -> Result<Ledger<Memory>, LedgerError> {
-    Ledger::open(links, anchor, Memory::default(), by_sums())
+    Ledger::measured_by(by_sums(), links, anchor, Memory::default())
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl Memory {
 
     /// What a process finds when it starts.
     fn reopen(&self) -> Ledger<Memory> {
-        Ledger::open(self.links(), None, self.clone(), by_sums()).expect("a sound chain")
+        Ledger::measured_by(by_sums(), self.links(), None, self.clone()).expect("a sound chain")
     }
 }
 

@@ -18,7 +18,7 @@ fn measuring() -> (Ledger<Memory>, Memory, ReservationId) {
 }
 
 fn reopened(memory: &Memory) -> Ledger<Memory> {
-    Ledger::open(memory.links(), None, memory.clone(), Accountant::exact()).expect("sound")
+    Ledger::open(memory.links(), None, memory.clone()).expect("sound")
 }
 
 fn histogram(ledger: &mut Ledger<Memory>, id: ReservationId) -> Paid<Vec<i64>> {

@@ -171,7 +171,7 @@ fn with_the_real_accountants_a_calibrated_plan_fits_its_own_epsilon_and_a_second
     let noise_multiplier = calibrate_noise(&target, &[histograms]).expect("possible");
     let training = Charge { mechanism: Mechanism::SampledGaussian { noise_multiplier, sampling_rate }, times: 300 };
     let (_, memory) = allowed(8.0, Composition::Declared);
-    let mut ledger = Ledger::open(memory.links(), None, memory.clone(), Accountant::exact()).expect("sound");
+    let mut ledger = Ledger::open(memory.links(), None, memory.clone()).expect("sound");
     let id = reserve(&mut ledger, 1, &[training, histograms]).expect("exactly what was asked for");
     assert!(matches!(refused(reserve(&mut ledger, 2, &[charge(5.0, 1)])), Refused::OverBudget { .. }));
     let _receipt = ledger.debit(NOW, id, super::training(1), &[Charge { times: 30, ..training }]).expect("one of ten");

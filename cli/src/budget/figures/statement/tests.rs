@@ -6,8 +6,8 @@ use std::num::NonZeroU32;
 use wardround_client::KeptStudy;
 use wardround_plan::{DataSetName, Digest, Plan, RoundNumber, Timestamp};
 use wardround_privacy::{
-    Accountant, Adjacency, Budget, Composition, Decision, Delta, Epsilon, Ledger, LedgerId, Link, Log, OfficerKey,
-    OfficerSecret, Purpose, StudyCost,
+    Adjacency, Budget, Composition, Decision, Delta, Epsilon, Ledger, LedgerId, Link, Log, OfficerKey, OfficerSecret,
+    Purpose, StudyCost,
 };
 use wardround_report::Promise;
 
@@ -63,7 +63,7 @@ impl Log for Nowhere {
 fn evidence(plan: &str) -> Evidence {
     let plan = Plan::from_toml(plan).expect("a good plan");
     let now = Timestamp::from_ms(1_767_225_600_000);
-    let mut ledger = Ledger::open([], None, Nowhere, Accountant::exact()).expect("empty");
+    let mut ledger = Ledger::open([], None, Nowhere).expect("empty");
     let officers = [1, 2].map(|seed| OfficerSecret::from_seed(&[seed; 32]));
     let keys: Vec<OfficerKey> = officers.iter().map(OfficerSecret::public).collect();
     ledger.pin(now, LedgerId(Digest::of(b"ledger")), &keys).expect("two officers");
