@@ -28,7 +28,7 @@ pub use evaluate::{Evaluator, PredictionError};
 pub use initial::initial_weights;
 pub use model_file::{ModelDescription, load_model, save_model};
 pub use model_file_error::ModelFileError;
-pub use private::{UnsupportedLayer, clipped_steps_without_noise};
+pub use private::UnsupportedLayer;
 pub use registry::layout;
 pub use trainer::{Guard, GuardError, StepProgress, Trainer};
 pub use training_error::TrainingError;

@@ -15,6 +15,7 @@ mod noise;
 mod opendp;
 mod paid;
 mod release;
+mod round_audit;
 mod sampling;
 mod steps;
 mod study_cost;
@@ -28,8 +29,8 @@ pub use account::*;
 pub use adaptive_clip::{AdaptiveClip, Bits};
 pub use audit::{AttackScores, NoScores, epsilon_lower_bound};
 pub use budget::{
-    AccountStanding, Budget, Composition, Decision, DecisionError, Entry, GAP_LINKS_MAX, LINK_BYTES_MAX, Ledger,
-    LedgerError, LedgerId, Link, LinkError, Log, OFFICERS_MAX, OfficerKey, OfficerKeyError, OfficerSecret,
+    AccountStanding, Budget, Composition, Decided, Decision, DecisionError, Entry, GAP_LINKS_MAX, LINK_BYTES_MAX,
+    Ledger, LedgerError, LedgerId, Link, LinkError, Log, OFFICERS_MAX, OfficerKey, OfficerKeyError, OfficerSecret,
     OfficerSignature, Proposal, Purpose, Receipt, Refused, Reservation, ReservationId, ReservationState, Standing,
     StudyStanding,
 };
@@ -43,6 +44,7 @@ pub use noise::{
 };
 pub use paid::{Paid, PaidHistogramError, PaidSteps, PaidStepsError};
 pub use release::{Guarantee, PolicyStance, Released, Unprotected, UnprotectedRefused};
+pub use round_audit::{RoundAudit, RoundAuditError};
 pub use sampling::{PoissonSample, SampleError};
 pub use steps::{PrivateSteps, StepError};
 pub use study_cost::{StudyCost, StudyCostError};

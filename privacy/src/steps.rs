@@ -74,6 +74,16 @@ impl<N: NoiseStreams> PrivateSteps<N> {
         Ok(PoissonSample::draw(patients, self.rate, &mut self.streams)?)
     }
 
+    /// C
+    pub(crate) fn clip_norm(&self) -> ClipNorm {
+        self.noise.clip
+    }
+
+    /// A number of a noised mean, as the sum it was and in clip norms.
+    pub(crate) fn in_clip_norms(&self, mean: f64) -> f64 {
+        mean * self.divisor / self.noise.clip.get()
+    }
+
     /// By what a contribution is multiplied, from its squared L2 norm.
     pub fn clip_factor(&self, norm_squared: f64) -> f64 {
         self.clip.factor(norm_squared)

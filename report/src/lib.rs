@@ -38,7 +38,7 @@ pub use records::{Comparison, Picture, Promise, RoundRecord, RoundScore, SiteRec
 pub use scores::study_chart;
 pub use site::site_page;
 pub use statement::{
-    Accounting, AuditBound, BudgetLine, ChargeLine, CurvePoint, LedgerState, NoisyTraining, Officers, PlainReading,
-    PrivacyStatement, ProtectedUnit, SecondOpinion, Trust, statement_page,
+    Accounting, AuditBound, BudgetLine, ChargeLine, CurvePoint, DecisionLine, LedgerState, NoisyTraining, Officers,
+    PlainReading, PrivacyStatement, ProtectedUnit, SecondOpinion, Trust, statement_page,
 };
 pub use study::study_page;

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use wardround_client::SiteConfig;
 use wardround_plan::LedgerHead;
-use wardround_privacy::{AccountStanding, Budget, Epsilon, OfficerKey, ReservationState, Standing, StudyStanding};
+use wardround_privacy::{
+    AccountStanding, Budget, Decided, Epsilon, OfficerKey, ReservationState, Standing, StudyStanding,
+};
 
 pub async fn show(config: &SiteConfig, output: Output) -> Result<(), Failure> {
     let ledger = open(config).await?;
@@ -16,14 +18,59 @@ pub async fn show(config: &SiteConfig, output: Output) -> Result<(), Failure> {
     if standings.iter().all(|standing| standing.data_set != config.data.name) {
         standings.push(ledger.standing(config.data.name.clone()).await.map_err(failure)?);
     }
+    let decisions = ledger.decisions().await.map_err(failure)?;
     let head = ledger.head().await.map_err(failure)?;
-    output.show(&document(&officers, &standings, head), || words(&officers, &standings, head));
+    let book = Book { officers, decisions, standings, head };
+    output.show(&book.document(), || book.words());
     Ok(())
 }
 
-fn document(officers: &[OfficerKey], standings: &[Standing], head: LedgerHead) -> Value {
-    let data_sets: Vec<Value> = standings.iter().map(data_set).collect();
-    json!({ "officers": officers, "chain": "verified", "links": head.seq, "head": head.to_string(), "data_sets": data_sets })
+/// What is shown of a ledger.
+struct Book {
+    officers: Vec<OfficerKey>,
+    decisions: Vec<Decided>,
+    standings: Vec<Standing>,
+    head: LedgerHead,
+}
+
+impl Book {
+    fn document(&self) -> Value {
+        let data_sets: Vec<Value> = self.standings.iter().map(data_set).collect();
+        let decisions: Vec<Value> = self.decisions.iter().map(decision).collect();
+        json!({
+            "officers": self.officers, "decisions": decisions, "chain": "verified", "links": self.head.seq,
+            "head": self.head.to_string(), "data_sets": data_sets,
+        })
+    }
+
+    fn words(&self) -> String {
+        let mut text = match &self.officers[..] {
+            [] => "no officers are named yet: `wardround budget officers`\n".to_owned(),
+            _ => format!("ledger of {} links, every link verified; head {}\n", self.head.seq, self.head),
+        };
+        for officer in &self.officers {
+            let _ = writeln!(text, "officer {officer}");
+        }
+        for decided in &self.decisions {
+            let _ =
+                writeln!(text, "link {}: {} ({})", decided.seq, decided.decision, signatures(decided.officers.len()));
+        }
+        for standing in &self.standings {
+            let _ = write!(text, "\n{}", section(standing));
+        }
+        text.trim_end().to_owned()
+    }
+}
+
+fn signatures(count: usize) -> String {
+    if count == 1 { "one signature".into() } else { format!("{count} signatures") }
+}
+
+fn decision(decided: &Decided) -> Value {
+    json!({
+        "link": decided.seq, "at_ms": decided.at.as_ms(), "decision": decided.decision.to_string(),
+        "signed_by": decided.officers,
+    })
 }
 
 fn data_set(standing: &Standing) -> Value {
@@ -48,20 +95,6 @@ fn budget(budget: &Budget) -> Value {
         "epsilon": budget.epsilon, "delta": budget.delta,
         "composition": budget.composition, "adjacency": budget.adjacency,
     })
-}
-
-fn words(officers: &[OfficerKey], standings: &[Standing], head: LedgerHead) -> String {
-    let mut text = match officers {
-        [] => "no officers are named yet: `wardround budget officers`\n".to_owned(),
-        _ => format!("ledger of {} links, every link verified; head {head}\n", head.seq),
-    };
-    for officer in officers {
-        let _ = writeln!(text, "officer {officer}");
-    }
-    for standing in standings {
-        let _ = write!(text, "\n{}", section(standing));
-    }
-    text.trim_end().to_owned()
 }
 
 fn section(standing: &Standing) -> String {

@@ -21,8 +21,8 @@ use tokio::sync::watch;
 use turn::LedgerFile;
 use wardround_plan::{DataSetName, Digest, LedgerHead, PlanDigest, StudyId, Timestamp};
 use wardround_privacy::{
-    Charge, Decision, Ledger, LedgerError, LedgerId, Link, OfficerKey, OfficerSignature, Paid, Proposal, Purpose,
-    Receipt, Released, Reservation, ReservationId, Standing,
+    Charge, Decided, Decision, Ledger, LedgerError, LedgerId, Link, OfficerKey, OfficerSignature, Paid, Proposal,
+    Purpose, Receipt, Released, Reservation, ReservationId, Standing,
 };
 
 /// A site's ledger. Clones share it.
@@ -201,6 +201,14 @@ impl SiteLedger {
     /// A ledger that is not what was written.
     pub async fn officers(&self) -> Result<Vec<OfficerKey>, SiteLedgerError> {
         self.turn(|ledger| Ok(ledger.officers())).await
+    }
+
+    /// All they have decided, in order.
+    ///
+    /// # Errors
+    /// A ledger that is not what was written.
+    pub async fn decisions(&self) -> Result<Vec<Decided>, SiteLedgerError> {
+        self.turn(|ledger| Ok(ledger.decisions().to_vec())).await
     }
 
     /// The last link, of any process.

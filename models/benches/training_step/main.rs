@@ -15,6 +15,7 @@ mod against_torch;
 mod cost;
 mod ours;
 mod peer;
+mod site;
 
 use ours::{Kind, Shape};
 

@@ -1,12 +1,13 @@
 //! The step as a site makes it: through the trainer, so that nothing a site pays for is left out.
 
 use crate::Outcome;
+use crate::site::Site;
 use ndarray::{Array2, Array3};
 use serde_json::json;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 use wardround_imaging::{Case, Patient};
-use wardround_models::{ComputeDevice, Trainer, TrainingSet, clipped_steps_without_noise, initial_weights};
+use wardround_models::{ComputeDevice, Trainer, TrainingSet, initial_weights};
 use wardround_plan::{Plan, RoundNumber, StreamKey};
 
 /// The network, its input, and how many steps are measured.
@@ -37,7 +38,7 @@ impl Shape {
 pub enum Kind {
     /// Takes their mean.
     Plain,
-    /// Clips each patient's, and adds them up; without the noise, which is measured where it is drawn.
+    /// Clips each patient's, adds them up, and adds noise.
     Private,
 }
 
@@ -53,25 +54,24 @@ impl Kind {
 
 /// Measures in this process; prints a line for people and a JSON line.
 pub fn print(shape: Shape, kind: Kind) -> Outcome<()> {
-    let Shape { width, depth, pixels, batch, steps } = shape;
+    let Shape { width, depth, pixels, batch, .. } = shape;
     let before_mib = memory_mib("VmRSS:")?;
-    let plan = plan(width, depth, pixels, batch, steps + 1)?;
-    let images = TrainingSet::prepare(&plan, &[patient(pixels as usize)])?;
+    let plan = plan(shape, kind)?;
+    // Plain steps take their batch from one patient's images as well as from many patients'.
+    let images = TrainingSet::prepare(&plan, &vec![patient(pixels as usize); batch as usize])?;
     let start = initial_weights(&plan);
 
     let mut marks = Vec::new();
-    let mut mark = || marks.push((Instant::now(), processor_time()));
+    let mut observer = |_| {
+        marks.push((Instant::now(), processor_time()));
+        ControlFlow::Continue(())
+    };
+    let (trainer, keys) = (Trainer::new(&plan, ComputeDevice::Cpu)?, StreamKey::from_public_seed(1));
+    let round = RoundNumber::FIRST;
     match kind {
-        Kind::Private => clipped_steps_without_noise(&plan, &images, 1, &mut mark)?,
-        Kind::Plain => {
-            let mut observer = |_| {
-                mark();
-                ControlFlow::Continue(())
-            };
-            let trainer = Trainer::new(&plan, ComputeDevice::Cpu)?;
-            trainer.train(&start, &images, RoundNumber::FIRST, &StreamKey::from_public_seed(1), &mut observer)?;
-        }
-    }
+        Kind::Plain => trainer.train(&start, &images, round, &keys, &mut observer)?,
+        Kind::Private => trainer.train_private(&start, &images, round, &keys, &mut Site::of(&plan)?, &mut observer)?,
+    };
     let wall = median(marks.windows(2).map(|pair| pair[1].0 - pair[0].0));
     let processor = median(marks.windows(2).map(|pair| pair[1].1 - pair[0].1));
     let [processor_ms, wall_ms] = [processor, wall].map(|span| span.as_secs_f64() * 1e3);
@@ -90,13 +90,24 @@ fn memory_mib(name: &str) -> Outcome<f64> {
     Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
 }
 
-fn plan(width: u32, depth: u32, pixels: u32, batch: u32, steps: u32) -> Result<Plan, wardround_plan::PlanError> {
+/// The steps that are measured, and one to warm up. The private ones draw everybody: q = 1.
+fn plan(shape: Shape, kind: Kind) -> Result<Plan, wardround_plan::PlanError> {
+    let Shape { width, depth, pixels, batch, steps } = shape;
+    let steps = steps + 1;
+    let (batches, privacy) = match kind {
+        Kind::Plain => (String::new(), "mode = \"none\"".to_owned()),
+        Kind::Private => (
+            format!(", expected_batch_patients = {batch}, images_per_patient = 1"),
+            "mode = \"site\", epsilon = 8.0, delta = 1e-5, sampling_rate = 1.0, clip = 1.0, spare_rounds = 0"
+                .to_owned(),
+        ),
+    };
     Plan::from_toml(&format!(
         r#"
         study = {{ name = "step", purpose = "benchmark", rounds = 1, min_sites = 1, deadline_s = 60 }}
         model = {{ kind = "unet2d", width = {width}, depth = {depth}, classes = 2, channels = 1, input_px = {pixels} }}
-        training = {{ optimizer = "adam", learning_rate = 0.001, local_steps = {steps}, batch_images = {batch} }}
-        privacy = {{ mode = "none" }}
+        training = {{ optimizer = "adam", learning_rate = 0.001, local_steps = {steps}, batch_images = {batch}{batches} }}
+        privacy = {{ {privacy} }}
         secagg = {{ enabled = false }}
         strategy = {{ kind = "fedavg", weighting = "equal" }}
         evaluation = {{ metrics = ["dice.foreground"] }}

@@ -20,7 +20,6 @@ mod patient_batch;
 mod per_channel;
 mod product;
 mod recorder;
-mod steps;
 #[cfg(test)]
 mod tests;
 mod unsupported_layer;
@@ -36,7 +35,6 @@ pub(crate) use patient_batch::PatientBatch;
 pub(crate) use per_channel::{record_bias, record_scale};
 pub(crate) use product::{Extents, Patches, ghost_pays, record as record_product};
 pub(crate) use recorder::{Recorder, Slot, Way};
-pub use steps::clipped_steps_without_noise;
 pub use unsupported_layer::UnsupportedLayer;
 
 /// Sum over the patients of `batch` of each one's clipped gradient.

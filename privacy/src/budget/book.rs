@@ -3,8 +3,8 @@
 use super::error::{GAP_LINKS_MAX, OFFICERS_MAX};
 use super::tally::Tally;
 use super::{
-    Budget, Composition, Decision, Entry, LedgerError, LedgerId, Link, OfficerKey, OfficerSignature, Proposal, Purpose,
-    Refused, Reservation, ReservationId, ReservationState,
+    Budget, Composition, Decided, Decision, Entry, LedgerError, LedgerId, Link, OfficerKey, OfficerSignature, Proposal,
+    Purpose, Refused, Reservation, ReservationId, ReservationState,
 };
 use crate::{Adjacency, Charge};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,7 @@ pub(super) struct Book {
     gaps: BTreeSet<LedgerHead>,
     opened: Option<Opened>,
     decided_at: u64,
+    decisions: Vec<Decided>,
     allowed: BTreeMap<DataSetName, Allowed>,
     reservations: BTreeMap<ReservationId, Reservation>,
     /// Debits whose release is not recorded.
@@ -94,8 +95,11 @@ impl Book {
                 self.opened = Some(Opened { ledger: *ledger, officers: officers.iter().copied().collect() });
                 self.decided_at = head.seq;
             }
-            Entry::Decided { proposal, .. } => {
+            Entry::Decided { proposal, signatures } => {
                 self.decided_at = head.seq;
+                let officers = signatures.iter().map(|signature| signature.officer).collect();
+                let decision = proposal.decision.clone();
+                self.decisions.push(Decided { at, seq: head.seq, decision, officers });
                 self.decide(at, &proposal.decision);
             }
             Entry::Reserved { data_set, study, plan, charges } => {
@@ -141,6 +145,10 @@ impl Book {
 
     pub(super) fn officers(&self) -> Vec<OfficerKey> {
         self.opened.iter().flat_map(|opened| opened.officers.iter().copied()).collect()
+    }
+
+    pub(super) fn decisions(&self) -> &[Decided] {
+        &self.decisions
     }
 
     pub(super) fn budget(&self, data_set: &DataSetName) -> Result<Budget, Refused> {

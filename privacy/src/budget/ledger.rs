@@ -2,7 +2,7 @@
 
 use super::standing::left;
 use super::{
-    Accountant, Book, Budget, Decision, DecisionError, Entry, LedgerError, LedgerId, Link, OfficerKey,
+    Accountant, Book, Budget, Decided, Decision, DecisionError, Entry, LedgerError, LedgerId, Link, OfficerKey,
     OfficerSignature, Proposal, Purpose, Receipt, Refused, Reservation, ReservationId, Standing,
 };
 use crate::{Charge, Paid, Released};
@@ -247,6 +247,11 @@ impl<L: Log> Ledger<L> {
     /// Who decides; empty before the ledger was opened.
     pub fn officers(&self) -> Vec<OfficerKey> {
         self.book.officers()
+    }
+
+    /// All they have decided, in order.
+    pub fn decisions(&self) -> &[Decided] {
+        self.book.decisions()
     }
 
     /// The last link.

@@ -49,7 +49,9 @@ mod tests;
 pub use error::{DecisionError, GAP_LINKS_MAX, LedgerError, OFFICERS_MAX, Refused};
 pub use ledger::{Ledger, Log};
 pub use link::{Entry, LINK_BYTES_MAX, Link, LinkError, Purpose, ReservationId};
-pub use officer::{Decision, LedgerId, OfficerKey, OfficerKeyError, OfficerSecret, OfficerSignature, Proposal};
+pub use officer::{
+    Decided, Decision, LedgerId, OfficerKey, OfficerKeyError, OfficerSecret, OfficerSignature, Proposal,
+};
 pub use receipt::Receipt;
 pub use reservation::{Reservation, ReservationState};
 pub use standing::{AccountStanding, Standing, StudyStanding};

@@ -72,6 +72,32 @@ pub enum Decision {
     },
 }
 
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Budget { data_set, budget } => {
+                write!(f, "data set `{data_set}` may spend {budget}, over all studies")
+            }
+            Self::WriteOff { gap } => {
+                write!(f, "links up to {} are lost: every budget counts as used up", gap.seq)
+            }
+        }
+    }
+}
+
+/// What officers decided, when, and who signed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decided {
+    /// When the site took the decision in.
+    pub at: Timestamp,
+    /// The number of its link.
+    pub seq: u64,
+    /// What.
+    pub decision: Decision,
+    /// Whose signatures it has.
+    pub officers: Vec<OfficerKey>,
+}
+
 /// Why a text is no officer's key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is no officer's public key: write the 64 hex digits that `wardround budget key` printed")]

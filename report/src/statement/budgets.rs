@@ -1,7 +1,7 @@
 //! What is allowed, what is spent, what is left, and who decides.
 
-use super::record::{BudgetLine, Officers};
-use crate::numbers::{NONE, power, rounded_down, rounded_up};
+use super::record::{BudgetLine, DecisionLine, Officers};
+use crate::numbers::{NONE, date, power, rounded_down, rounded_up};
 use crate::page::EPSILON_DECIMALS;
 use crate::terms::points;
 use crate::text::visible;
@@ -60,6 +60,37 @@ pub(crate) fn officers(officers: &Officers) -> Markup {
         }
         @if officers.named.is_empty() { p.note { "No officer is enrolled, so nobody can raise a budget." } }
         @else { (points(&officers.named)) }
+        (decisions(&officers.decisions))
+    }
+}
+
+fn decisions(decisions: &[DecisionLine]) -> Markup {
+    if decisions.is_empty() {
+        return html! { p.note { "They have decided nothing yet." } };
+    }
+    html! {
+        div.scroll {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "Entry" }
+                        th.words scope="col" { "When" }
+                        th.words scope="col" { "Decided" }
+                        th.words scope="col" { "Signed by" }
+                    }
+                }
+                tbody {
+                    @for one in decisions {
+                        tr {
+                            td { (one.entry) }
+                            td.words { (date(one.at_ms)) }
+                            td.words { (visible(&one.what)) }
+                            td.words { @for key in &one.signed_by { code { (visible(key)) } " " } }
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -10,6 +10,6 @@ pub(crate) mod sample;
 
 pub use page::statement_page;
 pub use record::{
-    Accounting, AuditBound, BudgetLine, ChargeLine, CurvePoint, LedgerState, NoisyTraining, Officers, PlainReading,
-    PrivacyStatement, ProtectedUnit, SecondOpinion, Trust,
+    Accounting, AuditBound, BudgetLine, ChargeLine, CurvePoint, DecisionLine, LedgerState, NoisyTraining, Officers,
+    PlainReading, PrivacyStatement, ProtectedUnit, SecondOpinion, Trust,
 };

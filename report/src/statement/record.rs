@@ -184,6 +184,21 @@ pub struct Officers {
     pub signatures_to_raise: u32,
     /// Signatures that lower one.
     pub signatures_to_lower: u32,
+    /// All that they have decided, in order.
+    pub decisions: Vec<DecisionLine>,
+}
+
+/// One decision of the officers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DecisionLine {
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// The number of its entry in the ledger.
+    pub entry: u64,
+    /// What, in words.
+    pub what: String,
+    /// Who signed.
+    pub signed_by: Vec<String>,
 }
 
 /// Whom one has to trust.

@@ -124,5 +124,11 @@ fn officers() -> Officers {
         named: vec!["Anna Meier, key 3f2a".into(), "Jan Novak, key 91bc".into()],
         signatures_to_raise: 2,
         signatures_to_lower: 1,
+        decisions: vec![DecisionLine {
+            at_ms: 1_767_225_600_000,
+            entry: 2,
+            what: "data set `scans`: ε = 8 at δ = 1e-5 for all time".into(),
+            signed_by: vec!["key 3f2a".into(), "key 91bc".into()],
+        }],
     }
 }

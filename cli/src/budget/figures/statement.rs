@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use terms::Unit;
 use wardround_client::{SiteConfig, SiteLedger, kept_study};
-use wardround_plan::StudyId;
+use wardround_plan::{Plan, StudyId};
+use wardround_privacy::{RoundAudit, StudyCost};
 use wardround_report::{PrivacyStatement, statement_page, to_json};
 
 #[derive(Debug, Args)]
@@ -31,11 +32,17 @@ pub struct StatementArguments {
     /// Where to write it
     #[arg(long, default_value = "statement")]
     out: PathBuf,
+    /// Make no attack on the steps of the study (it takes some seconds), and say so
+    #[arg(long)]
+    without_audit: bool,
 }
 
 pub async fn run(arguments: &StatementArguments, output: Output) -> Result<ExitCode, Failure> {
     let config = SiteConfig::load(&arguments.config).map_err(Failure::input)?;
-    let evidence = gather(&config, &arguments.study).await?;
+    let mut evidence = gather(&config, &arguments.study).await?;
+    if !arguments.without_audit {
+        evidence.audit = attacked(&evidence.kept.plan)?;
+    }
     let statement = statement(&evidence)?;
     let (html, json) = write(&arguments.out, &statement)
         .map_err(|error| Failure::failed(format!("{}: {error}", arguments.out.display())))?;
@@ -59,9 +66,20 @@ async fn gather(config: &SiteConfig, study: &StudyId) -> Result<Evidence, Failur
         standings: ledger.standings().await.map_err(Failure::failed)?,
         data_set: config.data.name.clone(),
         officers: ledger.officers().await.map_err(Failure::failed)?,
+        decisions: ledger.decisions().await.map_err(Failure::failed)?,
         head: ledger.head().await.map_err(Failure::failed)?,
+        audit: None,
         now: clock(),
     })
+}
+
+/// `None` for a plan that promises nothing.
+fn attacked(plan: &Plan) -> Result<Option<RoundAudit>, Failure> {
+    if plan.privacy.site().is_none() {
+        return Ok(None);
+    }
+    let cost = StudyCost::of(plan).map_err(Failure::failed)?;
+    RoundAudit::of(plan, &cost).map(Some).map_err(Failure::failed)
 }
 
 fn write(out: &Path, statement: &PrivacyStatement) -> std::io::Result<(PathBuf, PathBuf)> {

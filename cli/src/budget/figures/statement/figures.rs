@@ -7,11 +7,12 @@ use crate::exit::Failure;
 use wardround_client::KeptStudy;
 use wardround_plan::{DataSetName, LedgerHead, SitePrivacy, Timestamp};
 use wardround_privacy::{
-    Adjacency, Charge, Delta, Epsilon, Mechanism, OfficerKey, Reservation, Standing, StudyCost, epsilon_pld,
-    epsilon_rdp,
+    Adjacency, Charge, Decided, Delta, Epsilon, Mechanism, OfficerKey, Reservation, RoundAudit, Standing, StudyCost,
+    epsilon_pld, epsilon_rdp,
 };
 use wardround_report::{
-    Accounting, BudgetLine, ChargeLine, LedgerState, Officers, PlainReading, PrivacyStatement, Promise, SecondOpinion,
+    Accounting, BudgetLine, ChargeLine, DecisionLine, LedgerState, Officers, PlainReading, PrivacyStatement, Promise,
+    SecondOpinion,
 };
 
 /// What a statement is made from.
@@ -28,8 +29,12 @@ pub struct Evidence {
     pub data_set: DataSetName,
     /// Who decides about budgets.
     pub officers: Vec<OfficerKey>,
+    /// All they have decided.
+    pub decisions: Vec<Decided>,
     /// The last link of the ledger.
     pub head: LedgerHead,
+    /// What an attack on a round of the study achieved, if one was made.
+    pub audit: Option<RoundAudit>,
     /// When the statement is written.
     pub now: Timestamp,
 }
@@ -68,7 +73,7 @@ fn without_promise(evidence: &Evidence) -> PrivacyStatement {
         officers: officers(evidence),
         trust: terms::trust(plan),
         public_data: Vec::new(),
-        audit: None,
+        audit: evidence.audit.as_ref().map(terms::audit),
         ledger: LedgerState {
             entries: evidence.head.seq,
             head_sha256: evidence.head.hash.to_string(),
@@ -236,6 +241,16 @@ fn officers(evidence: &Evidence) -> Officers {
         named: evidence.officers.iter().map(|key| format!("Ed25519 key {key}")).collect(),
         signatures_to_raise: SIGNATURES_TO_RAISE,
         signatures_to_lower: SIGNATURES_TO_LOWER,
+        decisions: evidence.decisions.iter().map(decision).collect(),
+    }
+}
+
+fn decision(decided: &Decided) -> DecisionLine {
+    DecisionLine {
+        at_ms: decided.at.as_ms(),
+        entry: decided.seq,
+        what: decided.decision.to_string(),
+        signed_by: decided.officers.iter().map(ToString::to_string).collect(),
     }
 }
 

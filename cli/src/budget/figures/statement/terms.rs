@@ -5,8 +5,8 @@
 
 use crate::budget::figures::charges::in_words;
 use wardround_plan::{ClipKind, NoiseKind, Plan, SitePrivacy};
-use wardround_privacy::{Adjacency, Charge, Mechanism, StudyCost};
-use wardround_report::{NoisyTraining, ProtectedUnit, Trust};
+use wardround_privacy::{Adjacency, Charge, Mechanism, RoundAudit, StudyCost};
+use wardround_report::{AuditBound, NoisyTraining, ProtectedUnit, Trust};
 
 /// Whose images count as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,26 @@ pub fn unit(plan: &Plan, unit: Unit, adjacency: Adjacency) -> ProtectedUnit {
         unit: words.into(),
         images_per_patient_max: Some(plan.training.images_per_patient.unwrap_or(1)),
         adjacency: format!("data {}", in_words(adjacency)),
+    }
+}
+
+/// What an attack achieved, in words.
+pub fn audit(found: &RoundAudit) -> AuditBound {
+    let RoundAudit { claimed, at_least, confidence, runs, steps } = found;
+    let verdict = if *at_least > claimed.get() {
+        "That is more than is claimed: something is wrong with this build or this machine. Stop the study and report it."
+    } else {
+        "That is within the claim."
+    };
+    AuditBound {
+        epsilon_at_least: *at_least,
+        confidence: confidence.get(),
+        how: format!(
+            "This program made {steps} steps of a round {runs} times with a canary patient whose gradient is as long as the \
+             clip allows, and {runs} times without her, with its own coins, clipping and noise and no scan; the attacker \
+             knew everything but coins and noise. The accountant claims at most ε = {:.3} for these steps. {verdict}",
+            (claimed.get() * 1000.0).ceil() / 1000.0
+        ),
     }
 }
 

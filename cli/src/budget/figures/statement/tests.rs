@@ -6,8 +6,8 @@ use std::num::NonZeroU32;
 use wardround_client::KeptStudy;
 use wardround_plan::{DataSetName, Digest, Plan, RoundNumber, Timestamp};
 use wardround_privacy::{
-    Adjacency, Budget, Composition, Decision, Delta, Epsilon, Ledger, LedgerId, Link, Log, OfficerKey, OfficerSecret,
-    Purpose, StudyCost,
+    Adjacency, Budget, Composition, Confidence, Decision, Delta, Epsilon, Ledger, LedgerId, Link, Log, OfficerKey,
+    OfficerSecret, Purpose, StudyCost,
 };
 use wardround_report::Promise;
 
@@ -96,7 +96,9 @@ fn evidence(plan: &str) -> Evidence {
         standings: vec![ledger.standing(&data_set).expect("accountable")],
         data_set,
         officers: ledger.officers(),
+        decisions: ledger.decisions().to_vec(),
         head: ledger.head(),
+        audit: None,
         now,
     }
 }
@@ -117,6 +119,9 @@ fn a_statement_says_what_the_ledger_holds() {
     assert!(ten > 3.0 && ten < 30.0, "{ten}");
     let lines: Vec<_> = statement.budgets.iter().map(|line| line.allowed_epsilon).collect();
     assert_eq!(lines, [Some(3.0), Some(8.0)]);
+    let [decided] = &statement.officers.decisions[..] else { panic!("{:?}", statement.officers) };
+    assert_eq!((decided.entry, decided.signed_by.len()), (2, 2));
+    assert!(decided.what.contains("`scans` may spend epsilon 8 at delta 1e-5"), "{decided:?}");
     assert_eq!((statement.officers.named.len(), statement.unit.images_per_patient_max), (2, Some(3)));
     assert!(statement.assumptions.iter().any(|words| words.contains("exact")), "the fast sampler's assumption");
     let page = wardround_report::statement_page(&statement);
@@ -138,6 +143,24 @@ fn a_site_that_counts_images_as_patients_says_so() {
     let statement = statement(&Evidence { unit: Unit::Image, ..evidence(PLAN) }).expect("a statement");
     assert!(statement.unit.unit.starts_with("one image"));
     assert!(statement.assumptions.iter().any(|words| words.contains("k times the ε")));
+}
+
+#[test]
+fn an_attack_that_shows_more_than_is_claimed_is_an_alarm() {
+    let found = |at_least| RoundAudit {
+        claimed: Epsilon::new(1.5).expect("in range"),
+        at_least,
+        confidence: Confidence::new(0.999).expect("in range"),
+        runs: 20_000,
+        steps: 5,
+    };
+    let page = |at_least| {
+        let evidence = Evidence { audit: Some(found(at_least)), ..evidence(PLAN) };
+        wardround_report::statement_page(&statement(&evidence).expect("a statement"))
+    };
+    let (within, beyond) = (page(0.5), page(1.6));
+    assert!(within.contains("ε ≥ <strong>0.50</strong>") && within.contains("That is within the claim."), "{within}");
+    assert!(beyond.contains("Stop the study"), "{beyond}");
 }
 
 #[test]
