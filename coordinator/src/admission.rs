@@ -66,7 +66,8 @@ impl Admission for RoundAdmission {
             return Ok(());
         }
         let (site, id, update) = (site(peer)?, round_id(upload)?, UpdateRef { digest: upload.object.digest });
-        let asked = self.driver.ask(|answer| Request::Uploaded(site, id, update, answer)).await;
+        let size_bytes = upload.object.size_bytes;
+        let asked = self.driver.ask(|answer| Request::Uploaded(site, id, update, size_bytes, answer)).await;
         asked.ok_or(CallRefusal::Internal)?.map_err(|rejection| refusal(&rejection))
     }
 

@@ -9,10 +9,12 @@ use crate::receipts::{Answer, Receipts};
 use crate::store::{Store, StoredStudy, SubmitError};
 use crate::sums::{SumError, Sums};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use wardround_plan::{LedgerHead, SiteId, StudyId, Timestamp};
 use wardround_round::coordinator::{Admission, Effect, Input, Rejection, Study, View, Witness};
 use wardround_round::{FromSite, RoundId, StudyOutcome, ToSite, UpdateRef};
+use wardround_secagg::roster::Roster;
 use wardround_storage::DatabaseError;
 
 /// Requests that may wait for the driver.
@@ -32,14 +34,16 @@ pub enum Request {
     Said(SiteId, FromSite),
     /// A site wants to upload an update of so many bytes.
     Admit(SiteId, RoundId, UpdateRef, u64, oneshot::Sender<Result<Admission, Rejection>>),
-    /// A site's upload is complete and verified; the answer is its receipt.
-    Uploaded(SiteId, RoundId, UpdateRef, Answer),
+    /// A site's upload of so many bytes is complete and verified; the answer is its receipt.
+    Uploaded(SiteId, RoundId, UpdateRef, u64, Answer),
     /// A new study.
     Submit(Box<StoredStudy>, oneshot::Sender<Result<(), SubmitError>>),
     /// End a study; the answer is false if there is none of that name.
     Stop(StudyId, oneshot::Sender<bool>),
     /// Who is enrolled now.
     Roster(BTreeSet<SiteId>),
+    /// Who signs with which key, from now on; for sessions to come.
+    SigningRoster(Arc<Roster>),
 }
 
 /// The services' end of the driver.
@@ -68,6 +72,7 @@ pub struct Driver {
     attendance: Attendance,
     witness: Witness,
     roster: BTreeSet<SiteId>,
+    signing_roster: Option<Arc<Roster>>,
     receipts: Receipts,
     requests: mpsc::Receiver<Request>,
     views: watch::Sender<BTreeMap<StudyId, View>>,
@@ -101,6 +106,7 @@ impl Driver {
     pub async fn restore(
         store: Store,
         sums: Sums,
+        signing_roster: Option<Arc<Roster>>,
         clock: fn() -> Timestamp,
     ) -> Result<(Self, DriverHandle), DriverError> {
         let (requests_in, requests) = mpsc::channel(INBOX_MAX);
@@ -110,11 +116,24 @@ impl Driver {
             let name = stored.submission.plan.study.name.clone();
             let events = store.events(&name).await?.into_iter().map(|recorded| recorded.event);
             tracing::info!(study = %name, "restored");
-            studies.insert(name, Study::restore(clock(), stored.submission, events));
+            let study = Study::restore(clock(), stored.submission, signing_roster.clone(), events);
+            studies.insert(name, study);
         }
         let witness = Witness::restore(store.witnessed().await?);
         let (attendance, roster, receipts) = (Attendance::default(), BTreeSet::new(), Receipts::default());
-        let driver = Self { store, sums, studies, attendance, witness, roster, receipts, requests, views, clock };
+        let driver = Self {
+            store,
+            sums,
+            studies,
+            attendance,
+            witness,
+            roster,
+            signing_roster,
+            receipts,
+            requests,
+            views,
+            clock,
+        };
         Ok((driver, DriverHandle { requests: requests_in, views: views_out }))
     }
 
@@ -160,7 +179,9 @@ impl Driver {
                 // Whoever asked may be gone by now; then nobody needs the answer.
                 let _ = answer.send(admission.unwrap_or(Err(Rejection::NotOpen(id))));
             }
-            Request::Uploaded(site, id, update, answer) => self.uploaded(site, id, update, answer).await?,
+            Request::Uploaded(site, id, update, bytes, answer) => {
+                self.uploaded(site, id, (update, bytes), answer).await?;
+            }
             Request::Submit(study, answer) => self.submit(*study, answer).await?,
             Request::Stop(study, answer) => {
                 let known = self.studies.contains_key(&study);
@@ -176,6 +197,10 @@ impl Driver {
                         self.feed_all(&Input::Arrived(site)).await?;
                     }
                 }
+            }
+            Request::SigningRoster(roster) => {
+                self.signing_roster = Some(roster.clone());
+                self.feed_all(&Input::SigningRoster(roster)).await?;
             }
         }
         Ok(())
@@ -201,14 +226,14 @@ impl Driver {
         &mut self,
         site: SiteId,
         id: RoundId,
-        update: UpdateRef,
+        (update, bytes): (UpdateRef, u64),
         answer: Answer,
     ) -> Result<(), DriverError> {
         let Some(study) = self.studies.get_mut(&id.study) else {
             let _ = answer.send(Err(Rejection::NotOpen(id)));
             return Ok(());
         };
-        match study.handle((self.clock)(), Input::Uploaded(site.clone(), id.clone(), update)) {
+        match study.handle((self.clock)(), Input::Uploaded(site.clone(), id.clone(), update, bytes)) {
             Ok(()) => {
                 self.sums.hold_upload(&site, &id, update);
                 self.receipts.wait(site, id.clone(), answer);
@@ -227,7 +252,7 @@ impl Driver {
         if result.is_ok() {
             let name = stored.submission.plan.study.name.clone();
             tracing::info!(study = %name, plan = %stored.submission.plan.digest(), "submitted");
-            self.studies.insert(name.clone(), Study::new(stored.submission));
+            self.studies.insert(name.clone(), Study::new(stored.submission, self.signing_roster.clone()));
             self.feed(&name, Input::Roster(self.roster.clone())).await?;
             for site in self.attendance.sites() {
                 self.feed(&name, Input::Arrived(site)).await?;
@@ -292,6 +317,32 @@ impl Driver {
                     Err(error) => Err(error.into()),
                 };
             }
+            Effect::FoldMasked(fold) => {
+                let receive = |header: &[u8]| match self.studies.get(name) {
+                    Some(study) => study.receive(&fold.site, header),
+                    None => Err("the study is gone".into()),
+                };
+                return match self.sums.fold_masked(&fold, receive).await {
+                    Ok((sum, complete)) => Ok(Some(Input::MaskedFolded(sum, complete))),
+                    Err(SumError::Update(reason)) => Ok(Some(Input::FoldRefused(Rejection::Content(reason)))),
+                    Err(error) => Err(error.into()),
+                };
+            }
+            Effect::Unmask { sum, .. } => {
+                let unmasker = match self.studies.get(name) {
+                    Some(study) => study.unmasker(),
+                    None => return Ok(None),
+                };
+                let unmasked = match unmasker {
+                    Ok(unmasker) => self.sums.unmask(sum, unmasker).await,
+                    Err(reason) => Err(SumError::Update(reason)),
+                };
+                return match unmasked {
+                    Ok(sum) => Ok(Some(Input::Unmasked(Ok(sum)))),
+                    Err(SumError::Update(reason)) => Ok(Some(Input::Unmasked(Err(reason)))),
+                    Err(error) => Err(error.into()),
+                };
+            }
             Effect::Apply { model, sum, weights } => {
                 return Ok(Some(Input::Applied(self.sums.apply(model, sum, weights).await?)));
             }
@@ -320,6 +371,7 @@ fn log(study: &StudyId, event: &wardround_round::coordinator::Event) {
             tracing::info!(%study, round = id.round.get(), sites = cohort.len(), "round opened")
         }
         Event::UpdateCounted { site, .. } => tracing::info!(%study, %site, "update counted"),
+        Event::MaskedCounted { site, .. } => tracing::info!(%study, %site, "masked update counted"),
         Event::UpdateRejected { site, rejection } => {
             tracing::warn!(%study, %site, reason = %rejection, "update refused")
         }
@@ -330,6 +382,6 @@ fn log(study: &StudyId, event: &wardround_round::coordinator::Event) {
         Event::RoundAbandoned { reason } => tracing::warn!(%study, %reason, "round abandoned"),
         Event::StudyEnded { outcome: StudyOutcome::Failed(reason) } => tracing::error!(%study, %reason, "study failed"),
         Event::StudyEnded { outcome } => tracing::info!(%study, ?outcome, "study ended"),
-        Event::RoundExtended { .. } | Event::ScoresReported { .. } => {}
+        Event::RoundExtended { .. } | Event::ScoresReported { .. } | Event::Secagg { .. } => {}
     }
 }

@@ -106,7 +106,7 @@ impl Coordinator {
         let store = Store::open(&config.state).await?;
         let blobs = Blobs::open(&config.state)?;
         let spool = Spool::open(&blobs, spool_limits(config))?;
-        let (driver, handle) = Driver::restore(store.clone(), Sums::new(blobs.clone()), clock).await?;
+        let (driver, handle) = Driver::restore(store.clone(), Sums::new(blobs.clone()), None, clock).await?;
         let gate = Gate::new(connections.clone());
         let services = Services {
             control: Control::new(handle.clone(), gate.clone()),

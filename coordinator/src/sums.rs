@@ -9,11 +9,15 @@ use futures_util::TryStreamExt;
 use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_util::io::StreamReader;
 use wardround_plan::{Digest, Hasher, SiteId};
 use wardround_round::coordinator::Fold;
+use wardround_round::masking::frame_length;
 use wardround_round::{ModelRef, RoundId, UpdateRef};
+use wardround_secagg::server::{CompleteUpload, Unmasker, UploadReceiver, accumulate};
+use wardround_secagg::session::{Lane, TAIL_WORDS};
 use wardround_storage::{Blobs, StorageError};
 use wardround_strategy::{FedAvg, TotalWeight};
 
@@ -92,6 +96,65 @@ impl Sums {
         output.finish().await
     }
 
+    /// Checks a masked update as it is read and adds it to the running sum; gives the digest of the new sum, and what the
+    /// check gave. `receive` makes the checker from the first message.
+    ///
+    /// # Errors
+    /// [`SumError::Update`] for what is not the signed update of this session; the old sum is as it was.
+    pub async fn fold_masked(
+        &self,
+        fold: &Fold,
+        receive: impl FnOnce(&[u8]) -> Result<UploadReceiver, String>,
+    ) -> Result<(Digest, CompleteUpload), SumError> {
+        let mut update = self.read(&fold.update.digest).await?;
+        let mut before = match &fold.onto {
+            Some(sum) => Some(self.read(sum).await?),
+            None => None,
+        };
+        let mut output = Output::new(&self.blobs).await?;
+        match add_masked(&mut update, before.as_mut(), &mut output, receive).await {
+            Ok(complete) => Ok((output.finish().await?, complete)),
+            Err(error) => {
+                output.abort().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes the masks off a sum; gives the digest of the sum without them, which is one of ordinary updates.
+    ///
+    /// # Errors
+    /// [`SumError::Update`] where what is left is no sum of what the sites sent.
+    pub async fn unmask(&self, sum: Digest, unmasker: Unmasker) -> Result<Digest, SumError> {
+        let words = self.blobs.len(&sum).await? / 8;
+        let coordinates = words.checked_sub(u64::from(TAIL_WORDS)).ok_or(SumError::Empty)?;
+        let unmasker = Arc::new(unmasker);
+        let mut masked = self.read(&sum).await?;
+        let mut output = Output::new(&self.blobs).await?;
+        let mut offset = 0;
+        while offset < coordinates {
+            let count = BLOCK_WEIGHTS.min((coordinates - offset) as usize);
+            let mut block = vec![0; count * 8];
+            masked.read_exact(&mut block).await?;
+            let remover = unmasker.clone();
+            let work = move || {
+                remover.unmask(offset, &mut block);
+                block
+            };
+            let block = tokio::task::spawn_blocking(work).await;
+            output.write(block.map_err(io::Error::other)?).await?;
+            offset += count as u64;
+        }
+        let mut tail = vec![0; usize::from(TAIL_WORDS) * 8];
+        masked.read_exact(&mut tail).await?;
+        unmasker.unmask(coordinates, &mut tail);
+        if let Err(error) = unmasker.total_weight(&tail) {
+            output.abort().await;
+            return Err(SumError::Update(error.to_string()));
+        }
+        output.finish().await
+    }
+
     /// The next model: `model` moved by the weighted mean.
     ///
     /// # Errors
@@ -120,6 +183,55 @@ impl Sums {
     async fn read(&self, blob: &Digest) -> Result<Reader, SumError> {
         let stream = self.blobs.reader(*blob, 0).await?;
         Ok(Box::pin(StreamReader::new(stream.map_err(io::Error::other))))
+    }
+}
+
+/// Message after message of a masked update: checked, then added block by block.
+async fn add_masked(
+    update: &mut Reader,
+    mut before: Option<&mut Reader>,
+    output: &mut Output,
+    receive: impl FnOnce(&[u8]) -> Result<UploadReceiver, String>,
+) -> Result<CompleteUpload, SumError> {
+    let header = next_message(update).await?.ok_or_else(|| SumError::Update("the masked update is empty".into()))?;
+    let mut receiver = receive(&header).map_err(SumError::Update)?;
+    let wrong = |error: wardround_secagg::server::Rejection| SumError::Update(error.to_string());
+    let mut message = next_message(update).await?;
+    while let Some(chunk) = message {
+        message = next_message(update).await?;
+        if message.is_none() {
+            return receiver.finish(&chunk).map_err(wrong);
+        }
+        let vector = receiver.chunk(&chunk).map_err(wrong)?;
+        let sum = match &mut before {
+            Some(before) => {
+                let mut sum = vec![0; vector.len()];
+                before.read_exact(&mut sum).await?;
+                accumulate(Lane::Bits64, &mut sum, &vector);
+                sum
+            }
+            None => vector,
+        };
+        output.write(sum).await?;
+    }
+    Err(SumError::Update("the masked update breaks off after its header".into()))
+}
+
+/// The next message of a masked update; `None` at its end.
+async fn next_message(update: &mut Reader) -> Result<Option<Vec<u8>>, SumError> {
+    let mut length = [0; 4];
+    match update.read_exact(&mut length).await {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let mut message = vec![0; frame_length(length).map_err(SumError::Update)?];
+    match update.read_exact(&mut message).await {
+        Ok(_) => Ok(Some(message)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(SumError::Update("the masked update breaks off within a message".into()))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -36,7 +36,7 @@ impl Shell {
     fn new(plan: Plan, numbers: BTreeMap<SiteId, f32>) -> Self {
         let (digest, values) = stored(0.0);
         let model = ModelRef { digest, bytes: 4 };
-        let study = Study::new(Submission { plan, layout: Digest::of(b"one weight"), model });
+        let study = Study::new(Submission { plan, layout: Digest::of(b"one weight"), model }, None);
         Self { study, now: Timestamp::from_ms(0), sums: BTreeMap::new(), values, numbers }
     }
 
@@ -70,6 +70,8 @@ impl Shell {
             // A real shell stores events before it goes on, and answers uploads.
             Effect::Persist(recorded) => println!("{:?}", recorded.event),
             Effect::Receipt(..) | Effect::Discard(_) => {}
+            // Only of plans with secure aggregation.
+            Effect::FoldMasked(_) | Effect::Unmask { .. } => {}
         }
     }
 
@@ -87,14 +89,14 @@ impl Shell {
                 self.study.tick(self.now);
             }
             ToSite::Invitation(invitation) => self.upload(site, invitation.id, invitation.model),
-            ToSite::Closed(_) | ToSite::Ended(_) | ToSite::Witness(_) => {}
+            ToSite::Closed(_) | ToSite::Ended(_) | ToSite::Witness(_) | ToSite::Secagg(..) => {}
         }
     }
 
     fn upload(&mut self, site: SiteId, id: RoundId, model: ModelRef) {
         let (digest, update) = stored(self.numbers[&site] - self.values[&model.digest]);
         self.values.extend(update);
-        self.feed(Input::Uploaded(site, id, UpdateRef { digest }));
+        self.feed(Input::Uploaded(site, id, UpdateRef { digest }, 4));
     }
 }
 

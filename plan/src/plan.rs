@@ -118,6 +118,14 @@ impl Plan {
         }
     }
 
+    /// The largest weight of any site.
+    pub fn weight_max(&self) -> u32 {
+        match self.strategy.weighting {
+            Weighting::Equal => 1,
+            Weighting::Public => self.strategy.weights.values().copied().max().unwrap_or(1),
+        }
+    }
+
     fn checked(draft: Draft) -> Result<Self, RuleError> {
         rules::check(&draft)?;
         let Draft { study, model, imaging, training, privacy, secagg, strategy, evaluation } = draft;

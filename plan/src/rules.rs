@@ -26,7 +26,7 @@ pub(crate) fn check(plan: &Draft) -> Result<(), RuleError> {
     model(&plan.model)?;
     imaging(&plan.imaging)?;
     training(&plan.training)?;
-    secagg(&plan.secagg)?;
+    secagg(&plan.secagg, &plan.study)?;
     strategy(&plan.strategy, &plan.study)?;
     evaluation(&plan.evaluation, &plan.study)?;
     privacy_rules::check(plan)
@@ -80,11 +80,21 @@ fn training(training: &TrainingSection) -> Result<(), RuleError> {
     at("augment").require(seen.len() == training.augment.len(), "names a change twice", "name each once")
 }
 
-fn secagg(secagg: &SecaggSection) -> Result<(), RuleError> {
-    Place("secagg", "enabled").require(
-        !secagg.enabled,
-        "this version has no secure aggregation, and will not pretend to",
-        "write `enabled = false`; the coordinator then sees every single update",
+fn secagg(secagg: &SecaggSection, study: &StudySection) -> Result<(), RuleError> {
+    let at = |key| Place("secagg", key);
+    at("stage_s").within(secagg.stage_s, 1, 86_400)?;
+    let corrupt = secagg.assumed_corrupt.unwrap_or(0);
+    at("assumed_corrupt").within(corrupt, 0, 10_000)?;
+    let few = study.min_sites < 3;
+    at("enabled").require(
+        !(secagg.enabled && few),
+        &format!("hides nothing among {} sites: each can subtract itself from the sum", study.min_sites),
+        "write `min_sites = 3` or more in [study]",
+    )?;
+    at("assumed_corrupt").require(
+        !secagg.enabled || secagg.threshold(study.min_sites).is_some(),
+        &format!("of {corrupt} leaves no threshold that {} sites can reach", study.min_sites),
+        "assume fewer, or raise `min_sites` in [study]",
     )
 }
 
@@ -189,6 +199,18 @@ metrics = ["dice.foreground"]
     }
 
     #[test]
+    fn traitors_that_leave_no_threshold_are_refused() {
+        let hidden = |sites: u32, corrupt: u32| {
+            let plan = PLAN.replace("min_sites = 2", &format!("min_sites = {sites}"));
+            Plan::from_toml(&plan.replace("enabled = false", &format!("enabled = true\nassumed_corrupt = {corrupt}")))
+        };
+        assert!(hidden(3, 1).is_ok() && hidden(10, 5).is_ok());
+        for (sites, corrupt) in [(3, 2), (4, 3), (10, 9)] {
+            assert!(matches!(hidden(sites, corrupt), Err(PlanError::Rule { .. })), "{corrupt} of {sites}");
+        }
+    }
+
+    #[test]
     fn the_good_plan_is_good() {
         Plan::from_toml(PLAN).expect("good");
     }
@@ -205,6 +227,8 @@ metrics = ["dice.foreground"]
         refused("learning_rate = 0.001", "learning_rate = -1.0", "training", "learning_rate");
         refused("batch_images = 4", "batch_images = 4\naugment = [\"flip\", \"flip\"]", "training", "augment");
         refused("enabled = false", "enabled = true", "secagg", "enabled");
+        refused("enabled = false", "enabled = false\nstage_s = 0", "secagg", "stage_s");
+        refused("enabled = false", "enabled = false\nassumed_corrupt = 20000", "secagg", "assumed_corrupt");
         refused("metrics = [\"dice.foreground\"]", "metrics = []", "evaluation", "metrics");
         refused("weighting = \"equal\"", "weighting = \"public\"", "strategy", "weights");
         refused("weighting = \"equal\"", "weighting = \"equal\"\nweights = { a = 1 }", "strategy", "weights");

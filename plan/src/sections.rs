@@ -154,7 +154,35 @@ pub enum Augmentation {
 pub struct SecaggSection {
     /// True hides every single update from the coordinator.
     pub enabled: bool,
+    /// c: sites that may be in league with the coordinator. Fewer let more sites vanish; if absent, as many as a threshold
+    /// of two thirds bears.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assumed_corrupt: Option<u32>,
+    /// Longest time for one stage of a session that carries no update; the masked uploads have the round's deadline.
+    #[serde(default = "defaults::stage_s")]
+    pub stage_s: u64,
 }
+
+impl SecaggSection {
+    /// t and c for `ready` sites: t of them have to answer at every stage (Bonawitz et al. 2017, Theorem 6.5 asks 2t > n + c),
+    /// and t - c, at least two, are honest in every sum. `None` for too few sites.
+    pub fn threshold(&self, ready: u32) -> Option<(u32, u32)> {
+        let (threshold, corrupt) = match self.assumed_corrupt {
+            Some(corrupt) => ((ready.checked_add(corrupt)? / 2 + 1).max(corrupt + HONEST_MIN), corrupt),
+            None => {
+                let threshold = ready.checked_mul(2)? / 3 + 1;
+                let borne = (2 * threshold).saturating_sub(ready).saturating_sub(1);
+                (threshold, borne.min(threshold.saturating_sub(HONEST_MIN)))
+            }
+        };
+        (SITES.contains(&ready) && threshold <= ready).then_some((threshold, corrupt))
+    }
+}
+
+/// A sum with one honest site is that site's update.
+const HONEST_MIN: u32 = 2;
+/// Of two sites each sees the other's update in the sum; no cohort has more than ten thousand.
+const SITES: std::ops::RangeInclusive<u32> = 3..=10_000;
 
 /// `[strategy]`: from the updates to the next model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -213,6 +241,9 @@ mod defaults {
     pub(super) fn gather_s() -> u64 {
         10
     }
+    pub(super) fn stage_s() -> u64 {
+        60
+    }
     pub(super) fn absence_s() -> u64 {
         60
     }
@@ -224,5 +255,29 @@ mod defaults {
     }
     pub(super) fn every() -> u32 {
         1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_forbid_two_sums_and_leave_two_honest_sites() {
+        for corrupt in [None, Some(0), Some(1), Some(3), Some(40)] {
+            let section = SecaggSection { enabled: true, assumed_corrupt: corrupt, stage_s: 60 };
+            for ready in 0..=100 {
+                let Some((threshold, corrupt)) = section.threshold(ready) else { continue };
+                assert!(threshold <= ready && 2 * threshold > ready + corrupt && threshold >= corrupt + 2, "{ready}");
+            }
+            assert_eq!(section.threshold(2), None, "two sites see each other");
+            assert_eq!(section.threshold(u32::MAX), None);
+        }
+    }
+
+    #[test]
+    fn fewer_traitors_let_more_sites_vanish() {
+        let of_ten = |assumed_corrupt| SecaggSection { enabled: true, assumed_corrupt, stage_s: 60 }.threshold(10);
+        assert_eq!((of_ten(None), of_ten(Some(1)), of_ten(Some(3))), (Some((7, 3)), Some((6, 1)), Some((7, 3))));
     }
 }

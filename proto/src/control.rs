@@ -14,6 +14,8 @@ use wardround_round::{
 const COHORT_MAX: usize = 10_000;
 /// Most links of a privacy ledger.
 const LEDGER_LINKS_MAX: u64 = 1 << 48;
+/// Longest message of the secure aggregation: the keys or shares of ten thousand sites.
+const SECAGG_BYTES_MAX: usize = 3 << 20;
 /// Most scores of one report.
 const SCORES_MAX: usize = 64;
 
@@ -51,6 +53,12 @@ impl From<FromSite> for v1::FromSite {
                 scores: scores.into_iter().map(v1::Score::from).collect(),
             }),
             FromSite::Ledger(head) => Message::LedgerHead(ledger_head(head)),
+            FromSite::Ready(id) => Message::Ready(v1::Ready {
+                study: id.study.into(),
+                round: id.round.get(),
+                attempt: id.attempt.get(),
+            }),
+            FromSite::Secagg(id, message) => Message::Secagg(secagg(id, message)),
         };
         Self { message: Some(message) }
     }
@@ -85,6 +93,8 @@ impl TryFrom<v1::FromSite> for FromSite {
                 steps_total: progress.steps_total,
             }),
             Message::LedgerHead(head) => Ok(Self::Ledger(head.try_into()?)),
+            Message::Ready(ready) => Ok(Self::Ready(round_id(&ready.study, ready.round, ready.attempt)?)),
+            Message::Secagg(carried) => opened(carried).map(|(id, message)| Self::Secagg(id, message)),
             Message::Scores(report) => Ok(Self::Scores {
                 study: study("study", &report.study)?,
                 round: round("round", report.round)?,
@@ -130,6 +140,7 @@ impl From<ToSite> for v1::ToSite {
             }),
             ToSite::Ended(ending) => Message::StudyEnded(ended(ending)),
             ToSite::Witness(head) => Message::LedgerWitness(ledger_head(head)),
+            ToSite::Secagg(id, message) => Message::Secagg(secagg(id, message)),
         };
         Self { message: Some(message) }
     }
@@ -165,6 +176,7 @@ impl TryFrom<v1::ToSite> for ToSite {
                 },
             })),
             Message::LedgerWitness(head) => Ok(Self::Witness(head.try_into()?)),
+            Message::Secagg(carried) => opened(carried).map(|(id, message)| Self::Secagg(id, message)),
             Message::StudyEnded(ended) => Ok(Self::Ended(Ending {
                 study: study("study", &ended.study)?,
                 outcome: match v1::StudyOutcome::try_from(ended.outcome) {
@@ -194,6 +206,22 @@ fn ended(ending: Ending) -> v1::StudyEnded {
         model_bytes: ending.model.bytes,
         round: ending.round.map(|round| round.get()).unwrap_or_default(),
     }
+}
+
+fn secagg(id: RoundId, message: Vec<u8>) -> v1::Secagg {
+    v1::Secagg {
+        study: id.study.into(),
+        round: id.round.get(),
+        attempt: id.attempt.get(),
+        message: message.into(),
+    }
+}
+
+fn opened(carried: v1::Secagg) -> Result<(RoundId, Vec<u8>), FieldError> {
+    if carried.message.len() > SECAGG_BYTES_MAX {
+        return Err(FieldError::new("message", "is longer than 3 MiB"));
+    }
+    Ok((round_id(&carried.study, carried.round, carried.attempt)?, carried.message.to_vec()))
 }
 
 fn ledger_head(head: LedgerHead) -> v1::LedgerHead {

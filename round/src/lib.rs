@@ -6,6 +6,7 @@
 //! replaying the events gives the machine back.
 
 pub mod coordinator;
+pub mod masking;
 mod messages;
 pub mod participant;
 mod refusal;

@@ -44,6 +44,10 @@ pub enum FromSite {
     },
     /// How far the site's privacy ledger is, to be witnessed: a number and a hash, nothing of what it says.
     Ledger(LedgerHead),
+    /// The site has an update for a sum that hides it.
+    Ready(RoundId),
+    /// A message of the secure aggregation, as the crate `secagg` encoded it.
+    Secagg(RoundId, Vec<u8>),
 }
 
 /// From the coordinator to a site.
@@ -59,6 +63,8 @@ pub enum ToSite {
     Ended(Ending),
     /// The furthest head of the site's privacy ledger that the coordinator has seen; before any offer of a connection.
     Witness(LedgerHead),
+    /// A message of the secure aggregation, as the crate `secagg` encoded it.
+    Secagg(RoundId, Vec<u8>),
 }
 
 impl FromSite {
@@ -66,7 +72,9 @@ impl FromSite {
     pub fn study(&self) -> Option<&StudyId> {
         match self {
             Self::StudyAnswer { study, .. } | Self::Scores { study, .. } => Some(study),
-            Self::RoundAnswer { id, .. } | Self::Progress { id, .. } => Some(&id.study),
+            Self::RoundAnswer { id, .. } | Self::Progress { id, .. } | Self::Ready(id) | Self::Secagg(id, _) => {
+                Some(&id.study)
+            }
             Self::Ledger(_) => None,
         }
     }

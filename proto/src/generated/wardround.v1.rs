@@ -3,7 +3,7 @@
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FromSite {
     /// Exactly one.
-    #[prost(oneof = "from_site::Message", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "from_site::Message", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub message: ::core::option::Option<from_site::Message>,
 }
 /// Nested message and enum types in `FromSite`.
@@ -29,7 +29,42 @@ pub mod from_site {
         /// How far the site's privacy ledger is; after each link, and first thing on every stream where there is one.
         #[prost(message, tag = "6")]
         LedgerHead(super::LedgerHead),
+        /// The site has trained, in a study with secure aggregation.
+        #[prost(message, tag = "7")]
+        Ready(super::Ready),
+        /// A message of the secure aggregation.
+        #[prost(message, tag = "8")]
+        Secagg(super::Secagg),
     }
+}
+/// The site has an update for the sum. Nothing of it is said before the sum is masked.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Ready {
+    /// The study.
+    #[prost(string, tag = "1")]
+    pub study: ::prost::alloc::string::String,
+    /// The round, from 1.
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    /// The attempt at this round, from 1.
+    #[prost(uint32, tag = "3")]
+    pub attempt: u32,
+}
+/// A message of the secure aggregation, carried and not interpreted: its own encoding is canonical, this one is not.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Secagg {
+    /// The study.
+    #[prost(string, tag = "1")]
+    pub study: ::prost::alloc::string::String,
+    /// The round, from 1.
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    /// The attempt at this round, from 1.
+    #[prost(uint32, tag = "3")]
+    pub attempt: u32,
+    /// An encoded message, at most 3 MiB.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub message: ::prost::bytes::Bytes,
 }
 /// How far a hash chain has come.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -184,7 +219,7 @@ pub struct Refusal {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ToSite {
     /// Exactly one.
-    #[prost(oneof = "to_site::Message", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "to_site::Message", tags = "1, 2, 3, 4, 5, 6")]
     pub message: ::core::option::Option<to_site::Message>,
 }
 /// Nested message and enum types in `ToSite`.
@@ -208,6 +243,9 @@ pub mod to_site {
         /// does not contain it was restored from an old backup and does not train.
         #[prost(message, tag = "5")]
         LedgerWitness(super::LedgerHead),
+        /// A message of the secure aggregation.
+        #[prost(message, tag = "6")]
+        Secagg(super::Secagg),
     }
 }
 /// Asks a site to take part in a study.
@@ -2293,7 +2331,7 @@ pub struct DownloadRequest {
 pub enum UploadKind {
     /// Not set: refused.
     Unspecified = 0,
-    /// A site's update in a round.
+    /// A site's update in a round; masked where the study has secure aggregation.
     Update = 1,
     /// The model that a study starts from; study, round and attempt are not set.
     InitialModel = 2,

@@ -1,6 +1,6 @@
 //! Waiting for updates until all have come or time is up, and adding each as it comes.
 
-use super::Rejection;
+use super::{Rejection, secure};
 use super::event::{Event, Open};
 use super::study::{Admission, Effect, Fold, Study};
 use crate::{Invitation, ModelRef, Refusal, RoundId, ToSite, UpdateRef};
@@ -22,7 +22,9 @@ pub(super) fn admit(
     if !open.pending().any(|pending| pending == site) {
         return Err(Rejection::NotExpected(site.clone()));
     }
-    if bytes != study.progress.model.bytes {
+    if study.is_masked() {
+        secure::admit(study, site, id, bytes)?;
+    } else if bytes != study.progress.model.bytes {
         return Err(Rejection::Size { expected: study.progress.model.bytes, got: bytes });
     }
     Ok(Admission::Welcome)
@@ -30,8 +32,14 @@ pub(super) fn admit(
 
 /// A verified upload joins the queue for the sum. A retry of one that is counted gets its receipt again; a retry of
 /// one that waits in the queue is answered with that one.
-pub(super) fn uploaded(study: &mut Study, site: SiteId, id: RoundId, update: UpdateRef) -> Result<(), Rejection> {
-    match admit(study, &site, &id, &update, study.progress.model.bytes)? {
+pub(super) fn uploaded(
+    study: &mut Study,
+    site: SiteId,
+    id: RoundId,
+    update: UpdateRef,
+    bytes: u64,
+) -> Result<(), Rejection> {
+    match admit(study, &site, &id, &update, bytes)? {
         Admission::AlreadyCounted => study.push(Effect::Receipt(site, id, Ok(()))),
         Admission::Welcome => enqueue(study, site, update)?,
     }
@@ -56,9 +64,7 @@ pub(super) fn answered(
     id: RoundId,
     answer: Result<(), Refusal>,
 ) -> Result<(), Rejection> {
-    if !open_round(study, &id)?.pending().any(|pending| *pending == site) {
-        return Err(Rejection::NotExpected(site));
-    }
+    expects(study, &site, &id)?;
     if let Err(refusal) = answer {
         study.record(now, Event::RoundRefused { site, refusal });
     }
@@ -121,10 +127,14 @@ pub(super) fn applied(study: &mut Study, now: Timestamp, model: ModelRef) {
     study.record(now, Event::RoundCommitted { model });
     study.close(id, Some(model));
     study.discard(sum);
+    secure::forget(study);
 }
 
 /// Starts the next addition; closes the round when nothing more can come.
 pub(super) fn advance(study: &mut Study, now: Timestamp) {
+    if study.is_masked() {
+        return secure::advance(study, now);
+    }
     if study.applying || study.folding.is_some() {
         return;
     }
@@ -137,29 +147,36 @@ pub(super) fn advance(study: &mut Study, now: Timestamp) {
     let hopeless = open.counted.len() + waiting < min_sites;
     let over = waiting == 0 || now >= open.closes_at;
     match (hopeless, over) {
-        (true, _) => abandon(study, now),
-        (false, true) if open.counted.len() < min_sites => abandon(study, now),
-        (false, true) => start_apply(study),
+        (true, _) => too_few(study, now),
+        (false, true) if open.counted.len() < min_sites => too_few(study, now),
+        (false, true) => {
+            let sum = open.sum.expect("at least min_sites >= 1 updates are in the sum");
+            start_apply(study, sum);
+        }
         (false, false) => {}
     }
 }
 
 /// The next instant at which waiting may end.
 pub(super) fn deadline(study: &Study, open: &Open) -> Option<Timestamp> {
+    if study.is_masked() {
+        return secure::deadline(study, open);
+    }
     if study.applying || study.folding.is_some() {
         return None;
     }
-    let given_up = open.pending().filter_map(|site| study.presence.given_up_at(site, patience(study)));
+    let given_up = open.pending().filter_map(|site| given_up_at(study, site));
     given_up.chain([open.closes_at]).min()
 }
 
-fn still_worth_waiting(study: &Study, site: &SiteId, now: Timestamp) -> bool {
-    let enrolled = study.presence.is_enrolled(site);
-    enrolled && study.presence.given_up_at(site, patience(study)).is_none_or(|until| now < until)
+pub(super) fn still_worth_waiting(study: &Study, site: &SiteId, now: Timestamp) -> bool {
+    study.presence.is_enrolled(site) && given_up_at(study, site).is_none_or(|until| now < until)
 }
 
-fn patience(study: &Study) -> Duration {
-    Duration::from_s(study.submission.plan.study.absence_s)
+/// When a site that is away is given up.
+pub(super) fn given_up_at(study: &Study, site: &SiteId) -> Option<Timestamp> {
+    let patience = Duration::from_s(study.submission.plan.study.absence_s);
+    study.presence.given_up_at(site, patience)
 }
 
 fn start_fold(study: &mut Study, site: SiteId, update: UpdateRef) {
@@ -170,23 +187,30 @@ fn start_fold(study: &mut Study, site: SiteId, update: UpdateRef) {
     study.push(Effect::Fold(Fold { site, id, update, weight, onto }));
 }
 
-fn start_apply(study: &mut Study) {
+/// Makes the next model from the sum of all that is counted.
+pub(super) fn start_apply(study: &mut Study, sum: Digest) {
     let Some(open) = &study.progress.open else { return };
-    let sum = open.sum.expect("at least min_sites >= 1 updates are in the sum");
     let weights = open.counted.keys().filter_map(|site| study.submission.plan.weight_of(site)).collect();
     study.applying = true;
     study.push(Effect::Apply { model: study.progress.model, sum, weights });
 }
 
-fn abandon(study: &mut Study, now: Timestamp) {
+fn too_few(study: &mut Study, now: Timestamp) {
+    let Some(open) = &study.progress.open else { return };
+    let reason = reason(study, open);
+    abandon(study, now, reason);
+}
+
+/// Ends the round without a model.
+pub(super) fn abandon(study: &mut Study, now: Timestamp, reason: String) {
     let Some(open) = &study.progress.open else { return };
     let sum = open.sum;
-    let reason = reason(study, open);
     let id = study.progress.id();
     study.reject_arrived();
     study.record(now, Event::RoundAbandoned { reason });
     study.close(id, None);
     study.discard(sum);
+    secure::forget(study);
 }
 
 fn reason(study: &Study, open: &Open) -> String {
@@ -197,7 +221,13 @@ fn reason(study: &Study, open: &Open) -> String {
     format!("{} of at least {min_sites} updates came ({})", open.counted.len(), why.join("; "))
 }
 
-fn open_round<'a>(study: &'a Study, id: &RoundId) -> Result<&'a Open, Rejection> {
+/// Refuses a site whose update is not wanted, or not any more.
+pub(super) fn expects(study: &Study, site: &SiteId, id: &RoundId) -> Result<(), Rejection> {
+    let expected = open_round(study, id)?.pending().any(|pending| pending == site);
+    if expected { Ok(()) } else { Err(Rejection::NotExpected(site.clone())) }
+}
+
+pub(super) fn open_round<'a>(study: &'a Study, id: &RoundId) -> Result<&'a Open, Rejection> {
     let current = study.progress.id() == *id && !study.applying;
     study.progress.open.as_ref().filter(|_| current).ok_or_else(|| Rejection::NotOpen(id.clone()))
 }

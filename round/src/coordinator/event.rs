@@ -5,6 +5,8 @@ use crate::{Attempt, ModelRef, Refusal, ReportedScore, RoundId, StudyOutcome, Up
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use wardround_plan::{Digest, RoundNumber, SiteId, StudyId, Timestamp};
+use wardround_secagg::server::ServerEvent;
+use wardround_secagg::wire::{Decode, Encode};
 
 /// One thing that happened, with its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +45,22 @@ pub enum Event {
         update: UpdateRef,
         /// The running sum with it.
         sum: Digest,
+    },
+    /// A session of the secure aggregation went on.
+    Secagg {
+        /// What its machine has to remember, in order.
+        entries: Vec<Sealed>,
+    },
+    /// A masked update is in the running sum.
+    MaskedCounted {
+        /// Whose.
+        site: SiteId,
+        /// Which.
+        update: UpdateRef,
+        /// The running sum with it.
+        sum: Digest,
+        /// What the session's machine has to remember of it: in one event with the sum, so that no crash parts them.
+        entries: Vec<Sealed>,
     },
     /// An update was refused; the site is out of this round.
     UpdateRejected {
@@ -84,6 +102,21 @@ pub enum Event {
     },
 }
 
+/// What the machine of a session has to remember, in its own encoding, as hex.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(String);
+
+impl Sealed {
+    pub(super) fn of(event: &ServerEvent) -> Self {
+        Self(hex::encode(event.to_bytes()))
+    }
+
+    pub(super) fn open(&self) -> Option<ServerEvent> {
+        ServerEvent::from_bytes(&hex::decode(&self.0).ok()?).ok()
+    }
+}
+
 /// Where a study stands: what its events add up to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
@@ -105,6 +138,8 @@ pub(super) struct Open {
     pub(super) counted: BTreeMap<SiteId, UpdateRef>,
     pub(super) out: BTreeMap<SiteId, String>,
     pub(super) sum: Option<Digest>,
+    /// The session, while one is open.
+    pub(super) session: Vec<Sealed>,
 }
 
 impl Progress {
@@ -137,6 +172,12 @@ impl Progress {
                 open.counted.insert(site.clone(), *update);
                 open.sum = Some(*sum);
             }),
+            Event::Secagg { entries } => self.with_open(|open| open.session.extend_from_slice(entries)),
+            Event::MaskedCounted { site, update, sum, entries } => self.with_open(|open| {
+                open.counted.insert(site.clone(), *update);
+                open.sum = Some(*sum);
+                open.session.extend_from_slice(entries);
+            }),
             Event::UpdateRejected { site, rejection } => self.with_open(|open| open.leave(site, rejection.to_string())),
             Event::RoundRefused { site, refusal } => self.with_open(|open| open.leave(site, refusal.to_string())),
             Event::RoundCommitted { model } => {
@@ -168,7 +209,7 @@ impl Progress {
 
 impl Open {
     fn new(cohort: BTreeSet<SiteId>, closes_at: Timestamp) -> Self {
-        Self { cohort, closes_at, counted: BTreeMap::new(), out: BTreeMap::new(), sum: None }
+        Self { cohort, closes_at, counted: BTreeMap::new(), out: BTreeMap::new(), sum: None, session: Vec::new() }
     }
 
     fn leave(&mut self, site: &SiteId, why: String) {

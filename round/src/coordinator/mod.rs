@@ -12,13 +12,14 @@ mod event;
 mod gathering;
 mod presence;
 mod rejection;
+mod secure;
 mod study;
 mod witness;
 
 #[cfg(test)]
 mod tests;
 
-pub use event::{Event, Progress, Recorded};
+pub use event::{Event, Progress, Recorded, Sealed};
 pub use rejection::Rejection;
 pub use study::{Admission, Effect, Fold, Input, Phase, SitePhase, SiteView, Study, Submission, View};
 pub use witness::Witness;

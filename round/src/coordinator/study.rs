@@ -2,10 +2,14 @@
 
 use super::event::{Event, Progress, Recorded};
 use super::presence::{Presence, Standing};
+use super::secure::{self, Secure};
 use super::{Rejection, collecting, gathering};
 use crate::{Closing, Ending, FromSite, ModelRef, Offer, Refusal, RoundId, StudyOutcome, ToSite, UpdateRef};
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use wardround_plan::{Digest, Duration, Plan, SiteId, StudyId, Timestamp};
+use wardround_secagg::roster::Roster;
+use wardround_secagg::server::{CompleteUpload, Unmasker, UploadReceiver};
 
 /// A study as it was submitted: the frozen plan, the layout of its network, the model to begin with.
 #[derive(Debug, Clone)]
@@ -23,18 +27,24 @@ pub struct Submission {
 pub enum Input {
     /// Who is enrolled now. A site that is missing here is treated as gone.
     Roster(BTreeSet<SiteId>),
+    /// Who signs with which key in the secure aggregation, from the next session on.
+    SigningRoster(Arc<Roster>),
     /// A site opened its control stream.
     Arrived(SiteId),
     /// A site's control stream ended.
     Left(SiteId),
     /// A site said something.
     Said(SiteId, FromSite),
-    /// A site's upload is complete and its digest verified.
-    Uploaded(SiteId, RoundId, UpdateRef),
+    /// A site's upload of so many bytes is complete and its digest verified.
+    Uploaded(SiteId, RoundId, UpdateRef, u64),
     /// An [`Effect::Fold`] is done: the new running sum.
     Folded(Digest),
     /// An [`Effect::Fold`] met a number it cannot add.
     FoldRefused(Rejection),
+    /// An [`Effect::FoldMasked`] is done: the new running sum, and what the check of the update gave.
+    MaskedFolded(Digest, CompleteUpload),
+    /// An [`Effect::Unmask`] is done: the sum without masks, or why there is none.
+    Unmasked(Result<Digest, String>),
     /// An [`Effect::Apply`] is done: the next model.
     Applied(ModelRef),
     /// The study lead ends the study.
@@ -50,6 +60,16 @@ pub enum Effect {
     Send(SiteId, ToSite),
     /// Add an update to the running sum and answer with `Folded` or `FoldRefused`. At most one is under way.
     Fold(Fold),
+    /// Check a masked update with [`Study::receive`], add it to the running sum, and answer with `MaskedFolded` or
+    /// `FoldRefused`. At most one fold is under way.
+    FoldMasked(Fold),
+    /// Take the masks off the running sum with [`Study::unmasker`], and answer with `Unmasked`.
+    Unmask {
+        /// The round.
+        id: RoundId,
+        /// The running sum.
+        sum: Digest,
+    },
     /// Make the next model from the running sum and answer with `Applied`.
     Apply {
         /// The model the sites started from.
@@ -154,12 +174,15 @@ pub struct Study {
     pub(super) folding: Option<(SiteId, UpdateRef)>,
     pub(super) applying: bool,
     pub(super) quorum_since: Option<Timestamp>,
+    pub(super) secure: Secure,
     effects: VecDeque<Effect>,
 }
 
 impl Study {
     /// A study at its beginning.
-    pub fn new(submission: Submission) -> Self {
+    ///
+    /// Without a roster there is no secure aggregation.
+    pub fn new(submission: Submission, roster: Option<Arc<Roster>>) -> Self {
         let progress = Progress::new(submission.plan.study.name.clone(), submission.model);
         Self {
             submission,
@@ -169,19 +192,26 @@ impl Study {
             folding: None,
             applying: false,
             quorum_since: None,
+            secure: Secure::new(roster),
             effects: VecDeque::new(),
         }
     }
 
     /// The study that these events made, after a restart. An open round stays open at least `absence_s` longer, so
     /// that its sites can come back; what they sent before is in the sum already.
-    pub fn restore(now: Timestamp, submission: Submission, events: impl IntoIterator<Item = Event>) -> Self {
-        let mut study = Self::new(submission);
+    pub fn restore(
+        now: Timestamp,
+        submission: Submission,
+        roster: Option<Arc<Roster>>,
+        events: impl IntoIterator<Item = Event>,
+    ) -> Self {
+        let mut study = Self::new(submission, roster);
         events.into_iter().for_each(|event| study.progress.apply(&event));
         let patience = Duration::from_s(study.submission.plan.study.absence_s);
         if study.progress.open.as_ref().is_some_and(|open| open.closes_at < now + patience) {
             study.record(now, Event::RoundExtended { closes_at: now + patience });
         }
+        secure::restore(&mut study, now);
         study
     }
 
@@ -234,6 +264,27 @@ impl Study {
         collecting::admit(self, site, id, update, bytes)
     }
 
+    /// What checks the masked update of `site` as it is read; its first message is `header`.
+    ///
+    /// # Errors
+    /// In words, where none is expected.
+    pub fn receive(&self, site: &SiteId, header: &[u8]) -> Result<UploadReceiver, String> {
+        secure::receive(self, site, header)
+    }
+
+    /// What takes the masks off the running sum.
+    ///
+    /// # Errors
+    /// In words: shares that fit no secret.
+    pub fn unmasker(&self) -> Result<Unmasker, String> {
+        secure::unmasker(self)
+    }
+
+    /// Whether the coordinator sees no single update.
+    pub(super) fn is_masked(&self) -> bool {
+        self.submission.plan.secagg.enabled
+    }
+
     /// The study as its lead sees it.
     pub fn view(&self) -> View {
         View {
@@ -257,10 +308,13 @@ impl Study {
     fn take(&mut self, now: Timestamp, input: Input) -> Result<(), Rejection> {
         match input {
             Input::Roster(roster) => self.presence.enrol(now, &roster),
+            Input::SigningRoster(roster) => self.secure.roster = Some(roster),
             Input::Arrived(site) => self.greet(now, &site),
             Input::Left(site) => self.presence.leave(now, &site),
             Input::Said(site, message) => self.listen(now, site, message)?,
-            Input::Uploaded(site, id, update) => collecting::uploaded(self, site, id, update)?,
+            Input::Uploaded(site, id, update, bytes) => collecting::uploaded(self, site, id, update, bytes)?,
+            Input::MaskedFolded(sum, complete) => secure::folded(self, now, sum, complete),
+            Input::Unmasked(sum) => secure::unmasked(self, now, sum),
             Input::Folded(sum) => collecting::folded(self, now, sum),
             Input::FoldRefused(rejection) => collecting::fold_refused(self, now, rejection),
             Input::Applied(model) => collecting::applied(self, now, model),
@@ -288,6 +342,8 @@ impl Study {
                 collecting::progressed(self, &site, &id, steps_done.min(steps_total), steps_total)
             }
             FromSite::Scores { study, round, scores } => self.scored(now, site, &study, round, scores),
+            FromSite::Ready(id) => secure::ready(self, now, site, &id),
+            FromSite::Secagg(id, message) => secure::heard(self, now, &site, &id, &message),
             // Of the site as a whole: the witness hears it, and no study.
             FromSite::Ledger(_) => Err(Rejection::NotExpected(site)),
         }
@@ -338,6 +394,7 @@ impl Study {
         let message = ToSite::Ended(self.ending(outcome));
         self.send_all(&message);
         self.discard(sum);
+        secure::forget(self);
     }
 
     /// Uploads that were waiting for the sum get their answer: the round is no longer open.

@@ -75,7 +75,7 @@ struct Shell {
 
 impl Shell {
     fn new(sites: &[&str]) -> Self {
-        let mut shell = Self::around(Study::new(submission()));
+        let mut shell = Self::around(Study::new(submission(), None));
         shell.feed(0, Input::Roster(sites.iter().map(|name| site(name)).collect())).expect("known");
         shell
     }
@@ -102,6 +102,7 @@ impl Shell {
                 Effect::Send(to, message) => self.sent.push((to, message)),
                 Effect::Receipt(to, _, result) => self.receipts.push((to, result)),
                 Effect::Discard(_) => {}
+                Effect::FoldMasked(_) | Effect::Unmask { .. } => panic!("the plan shows its updates"),
                 Effect::Fold(fold) => {
                     let answer = if self.refuse_folds {
                         Input::FoldRefused(Rejection::Content("NaN".into()))
@@ -134,7 +135,7 @@ impl Shell {
     }
 
     fn upload(&mut self, now: u64, name: &str, id: RoundId, n: u8) -> Result<(), Rejection> {
-        self.feed(now, Input::Uploaded(site(name), id, update(n)))
+        self.feed(now, Input::Uploaded(site(name), id, update(n), 40))
     }
 
     fn invited(&self, id: &RoundId) -> BTreeSet<&SiteId> {
@@ -383,7 +384,7 @@ fn a_restart_after_any_event_ends_with_the_same_sums() {
                 let stored = shell.stored[..crash_after].to_vec();
                 let folds = stored.iter().filter(|event| matches!(event, Event::UpdateCounted { .. })).count();
                 shell.folds.truncate(folds);
-                shell.study = Study::restore(at(step), submission(), stored.clone());
+                shell.study = Study::restore(at(step), submission(), None, stored.clone());
                 shell.stored = stored;
                 shell.feed(step, Input::Roster(BTreeSet::from([site("a"), site("b")]))).expect("known");
             }

@@ -89,8 +89,13 @@ pub enum Effect {
     /// The round is over: training for it may stop early. It answers with `TrainingCancelled`, or
     /// with `Trained` if it was done already.
     CancelTraining(RoundId),
-    /// Upload the stored update and answer with `Uploaded`.
-    Upload(RoundId, UpdateRef),
+    /// Bring the stored update, and the model it started from, into the sum, masked if the plan says so, and answer with
+    /// `Uploaded`.
+    Upload(RoundId, ModelRef, UpdateRef),
+    /// Hand a message to the secure aggregation of this round, if the site takes part in one.
+    Secagg(RoundId, Vec<u8>),
+    /// The round is over: its secure aggregation needs nothing more. It answers with `Uploaded` all the same.
+    EndSecagg(RoundId),
     /// Fetch the model, measure it, and answer with `Evaluated`.
     Evaluate(Evaluation),
     /// A stored update is of no more use.
@@ -128,7 +133,7 @@ struct Trained {
 #[derive(Debug, Clone, PartialEq)]
 enum Job {
     Train(Invitation),
-    Upload(RoundId, UpdateRef),
+    Upload(RoundId, ModelRef, UpdateRef),
     Evaluate(Evaluation),
 }
 
@@ -198,6 +203,7 @@ impl Site {
             ToSite::Closed(closing) => self.closed(closing),
             ToSite::Ended(ending) => self.ended(now, ending),
             ToSite::Witness(head) => self.effects.push_back(Effect::CheckLedger(head)),
+            ToSite::Secagg(id, message) => self.effects.push_back(Effect::Secagg(id, message)),
         }
     }
 
@@ -218,7 +224,7 @@ impl Site {
         let trained = part.trained.as_ref();
         let stored = trained.filter(|done| done.round == invitation.id.round && done.model == invitation.model);
         let job = match stored {
-            Some(done) => Job::Upload(invitation.id, done.update),
+            Some(done) => Job::Upload(invitation.id, done.model, done.update),
             None => Job::Train(invitation),
         };
         if !self.is_training_for(&job) {
@@ -278,14 +284,14 @@ impl Site {
         match result {
             Ok(update) => {
                 self.record(now, Event::Trained { id: id.clone(), model: invitation.model, update });
-                self.jobs.push_front(Job::Upload(id, update));
+                self.jobs.push_front(Job::Upload(id, invitation.model, update));
             }
             Err(refusal) => self.effects.push_back(Effect::Say(FromSite::RoundAnswer { id, answer: Err(refusal) })),
         }
     }
 
     fn uploaded(&mut self, now: Timestamp, id: &RoundId, result: Result<(), UploadFailure>) {
-        if self.finish(|job| matches!(job, Job::Upload(job, _) if job == id)).is_some() && result.is_ok() {
+        if self.finish(|job| matches!(job, Job::Upload(job, ..) if job == id)).is_some() && result.is_ok() {
             self.record(now, Event::Sent { id: id.clone() });
         }
     }
@@ -318,24 +324,26 @@ impl Site {
                 self.effects.push_back(Effect::Say(FromSite::RoundAnswer { id, answer: Ok(()) }));
                 self.effects.push_back(Effect::Train(invitation));
             }
-            Job::Upload(id, update) => self.effects.push_back(Effect::Upload(id, update)),
+            Job::Upload(id, model, update) => self.effects.push_back(Effect::Upload(id, model, update)),
             Job::Evaluate(evaluation) => self.effects.push_back(Effect::Evaluate(evaluation)),
         }
     }
 
     fn drop_work_for(&mut self, id: &RoundId) {
         self.jobs.retain(|job| job.round() != Some(id));
-        self.cancel_training(|busy| busy == id);
+        self.cancel(|busy| busy == id);
     }
 
     fn drop_work_of(&mut self, study: &StudyId) {
         self.jobs.retain(|job| job.round().is_none_or(|id| id.study != *study));
-        self.cancel_training(|busy| busy.study == *study);
+        self.cancel(|busy| busy.study == *study);
     }
 
-    fn cancel_training(&mut self, is_over: impl Fn(&RoundId) -> bool) {
-        if let Some(Job::Train(invitation)) = self.busy.as_ref().filter(|job| job.round().is_some_and(&is_over)) {
-            self.effects.push_back(Effect::CancelTraining(invitation.id.clone()));
+    fn cancel(&mut self, is_over: impl Fn(&RoundId) -> bool) {
+        match self.busy.as_ref().filter(|job| job.round().is_some_and(&is_over)) {
+            Some(Job::Train(invitation)) => self.effects.push_back(Effect::CancelTraining(invitation.id.clone())),
+            Some(Job::Upload(id, ..)) => self.effects.push_back(Effect::EndSecagg(id.clone())),
+            _ => {}
         }
     }
 
@@ -369,7 +377,7 @@ impl Job {
     fn round(&self) -> Option<&RoundId> {
         match self {
             Self::Train(invitation) => Some(&invitation.id),
-            Self::Upload(id, _) => Some(id),
+            Self::Upload(id, ..) => Some(id),
             Self::Evaluate(_) => None,
         }
     }

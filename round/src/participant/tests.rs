@@ -77,7 +77,7 @@ fn a_round_goes_from_offer_to_receipt() {
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Decide(_))));
     assert!(effects.contains(&Effect::Train(invitation(1, 1, 0))));
     let effects = feed(&mut site, vec![Input::Trained(id(1, 1), Ok(update()))]);
-    assert!(matches!(&effects[..], [Effect::Persist(_, Event::Trained { .. }), Effect::Upload(_, _)]), "{effects:?}");
+    assert!(matches!(&effects[..], [Effect::Persist(_, Event::Trained { .. }), Effect::Upload(..)]), "{effects:?}");
     let effects = feed(&mut site, vec![Input::Uploaded(id(1, 1), Ok(())), closed(1, 1, Some(1))]);
     assert!(effects.contains(&Effect::Discard(update())));
 }
@@ -105,7 +105,7 @@ fn training_goes_on_over_a_broken_connection_and_is_not_begun_twice() {
     let effects = feed(&mut site, vec![Input::Connected, accepted(), invite(1, 1, 0)]);
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Train(_))), "{effects:?}");
     let effects = feed(&mut site, vec![Input::Trained(id(1, 1), Ok(update()))]);
-    assert!(effects.contains(&Effect::Upload(id(1, 1), update())));
+    assert!(effects.contains(&Effect::Upload(id(1, 1), model(0), update())));
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_broken_upload_goes_on_after_the_next_invitation() {
     // The new invitation overtakes the news that the old upload broke.
     feed(&mut site, vec![Input::Disconnected, Input::Connected, accepted(), invite(1, 1, 0)]);
     let effects = feed(&mut site, vec![Input::Uploaded(id(1, 1), Err(UploadFailure::Broken))]);
-    assert!(effects.contains(&Effect::Upload(id(1, 1), update())), "{effects:?}");
+    assert!(effects.contains(&Effect::Upload(id(1, 1), model(0), update())), "{effects:?}");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn after_a_restart_a_stored_update_is_sent_and_not_trained_again() {
     effects.extend(feed(&mut site, vec![Input::Trained(id(1, 1), Ok(update()))]));
     let mut restored = Site::restore(events(&effects));
     let effects = feed(&mut restored, vec![Input::Connected, accepted(), invite(1, 1, 0)]);
-    assert!(effects.contains(&Effect::Upload(id(1, 1), update())), "{effects:?}");
+    assert!(effects.contains(&Effect::Upload(id(1, 1), model(0), update())), "{effects:?}");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_second_attempt_from_the_same_model_uses_the_same_update() {
     feed(&mut site, vec![Input::Connected, accepted(), invite(1, 1, 0), Input::Trained(id(1, 1), Ok(update()))]);
     feed(&mut site, vec![Input::Uploaded(id(1, 1), Err(UploadFailure::Rejected("closed".into()))), closed(1, 1, None)]);
     let effects = feed(&mut site, vec![invite(1, 2, 0)]);
-    assert!(effects.contains(&Effect::Upload(id(1, 2), update())), "{effects:?}");
+    assert!(effects.contains(&Effect::Upload(id(1, 2), model(0), update())), "{effects:?}");
     let other = feed(&mut site, vec![Input::Uploaded(id(1, 2), Ok(())), invite(1, 3, 7)]);
     assert!(other.contains(&Effect::Train(invitation(1, 3, 7))), "another model needs another update: {other:?}");
 }
