@@ -12,7 +12,8 @@ use crate::payments::Payments;
 use crate::policy::Policy;
 use crate::report;
 use crate::session::{self, Dialing, Session, SessionEvent};
-use crate::work::{Desk, Outcome, Reports};
+use crate::seat::Seat;
+use crate::work::{Desk, Memory, Outcome, Reports};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -120,7 +121,9 @@ impl Agent {
         let keys = journal.stream_key().await?;
         let payments = Payments::new(ledger.clone(), config.data.name.clone(), clock);
         let reports = Reports { outcomes: outcomes_in, notices: notices.clone() };
-        let desk = Desk::new(&config, policy.clone(), spool, keys, payments, session.clone(), reports)
+        let seat = Seat::new(&config, name.clone());
+        let memory = Memory { spool, journal: journal.clone(), payments, keys };
+        let desk = Desk::new(&config, policy.clone(), memory, seat, session.clone(), reports, clock)
             .map_err(AgentError::Setup)?;
         let folder = config.credentials.clone();
         let load = Box::new(move || Credentials::load(&folder, clock()));
@@ -235,8 +238,10 @@ impl Agent {
                     cancelled.store(true, Ordering::Relaxed);
                 }
             }
-            Effect::Upload(id, update) => match self.plan(&id.study) {
-                Ok(plan) => self.desk.upload(plan, id, update),
+            Effect::Secagg(id, message) => self.desk.inboxes().deliver(&id, message),
+            Effect::EndSecagg(id) => self.desk.inboxes().close(&id),
+            Effect::Upload(id, model, update) => match self.plan(&id.study) {
+                Ok(plan) => self.desk.upload(plan, id, model, update),
                 Err(refusal) => {
                     let failure = wardround_round::participant::UploadFailure::Rejected(refusal.text().to_owned());
                     self.desk.finish(Input::Uploaded(id, Err(failure)));

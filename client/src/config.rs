@@ -52,6 +52,26 @@ pub struct PolicyConfig {
     pub allow_visible_updates: bool,
     /// Treat every image as a patient of its own. Wrong wherever one person has several images.
     pub images_are_patients: bool,
+    /// What a session of the secure aggregation has to guarantee.
+    pub secagg: SecaggPolicy,
+}
+
+/// `[policy.secagg]`: what this site asks of a masked sum, whatever the coordinator proposes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SecaggPolicy {
+    /// Fewest sites that have to be assumed in league with the coordinator.
+    pub assumed_corrupt: u32,
+    /// Fewest honest sites in every sum that can come out; below 2 nothing is ever summed.
+    pub min_honest: u32,
+    /// How often one round may be tried.
+    pub attempts: u32,
+}
+
+impl Default for SecaggPolicy {
+    fn default() -> Self {
+        Self { assumed_corrupt: 1, min_honest: 2, attempts: 2 }
+    }
 }
 
 /// `[compute]`: what computes.

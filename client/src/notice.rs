@@ -46,6 +46,23 @@ pub enum Notice {
         /// Bytes of the whole.
         of: u64,
     },
+    /// The site joined a session of the secure aggregation: what it guarantees.
+    Agreed {
+        /// The study.
+        study: StudyId,
+        /// The round.
+        round: RoundNumber,
+        /// Sites in the session.
+        cohort: u32,
+        /// Sites that have to answer at every stage.
+        threshold: u32,
+        /// Sites that may be in league with the coordinator.
+        assumed_corrupt: u32,
+        /// Sites that may vanish.
+        dropouts_tolerated: u32,
+        /// Honest sites in every sum that can come out.
+        honest_inputs: u32,
+    },
     /// The update is in the coordinator's sum.
     Sent {
         /// The study.

@@ -1,15 +1,20 @@
 //! The jobs of a site: decide, train, send, measure. Each runs beside the agent's loop and reports back.
 
+mod contributing;
 mod measuring;
 mod releasing;
 mod training;
 
+pub use contributing::Inboxes;
+
 use crate::backoff::Backoff;
 use crate::config::SiteConfig;
 use crate::folder::Folder;
+use crate::journal::Journal;
 use crate::notice::{Direction, Notice};
 use crate::payments::Payments;
 use crate::policy::Policy;
+use crate::seat::Seat;
 use crate::session::Session;
 use crate::transfer::{Moved, TransferError, download, upload};
 use rand::SeedableRng;
@@ -18,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use wardround_models::ComputeDevice;
-use wardround_plan::{Plan, StreamKey, Weights};
+use wardround_plan::{Plan, StreamKey, Timestamp, Weights};
 use wardround_privacy::Released;
 use wardround_proto::v1::transfer_client::TransferClient;
 use wardround_proto::{Announced, MESSAGE_BYTES_MAX, UploadPurpose, UploadRequest};
@@ -50,6 +55,18 @@ pub struct Reports {
     pub notices: mpsc::Sender<Notice>,
 }
 
+/// What a site keeps, as its jobs use it.
+pub struct Memory {
+    /// Models and updates.
+    pub spool: Spool,
+    /// What happened.
+    pub journal: Journal,
+    /// The privacy ledger.
+    pub payments: Payments,
+    /// The site's own random streams.
+    pub keys: StreamKey,
+}
+
 /// Where jobs are done.
 #[derive(Clone)]
 pub struct Desk {
@@ -57,8 +74,12 @@ pub struct Desk {
     folder: Folder,
     device: ComputeDevice,
     spool: Spool,
+    journal: Journal,
     keys: StreamKey,
     payments: Payments,
+    seat: Seat,
+    inboxes: Inboxes,
+    clock: fn() -> Timestamp,
     session: watch::Receiver<Option<Session>>,
     outcomes: mpsc::Sender<Outcome>,
     notices: mpsc::Sender<Notice>,
@@ -70,17 +91,34 @@ impl Desk {
     pub fn new(
         config: &SiteConfig,
         policy: Arc<Policy>,
-        spool: Spool,
-        keys: StreamKey,
-        payments: Payments,
+        memory: Memory,
+        seat: Seat,
         session: watch::Receiver<Option<Session>>,
         reports: Reports,
+        clock: fn() -> Timestamp,
     ) -> Result<Self, String> {
         let Reports { outcomes, notices } = reports;
+        let Memory { spool, journal, payments, keys } = memory;
         let device = config.compute.device.parse().map_err(|error| format!("[compute] device: {error}"))?;
         let folder = Folder::new(config.data.folder.clone(), policy.grouping());
         let sender = Owner::new("coordinator").map_err(|error| error.to_string())?;
-        Ok(Self { policy, folder, device, spool, keys, payments, session, outcomes, notices, sender })
+        let inboxes = Inboxes::default();
+        Ok(Self {
+            policy,
+            folder,
+            device,
+            spool,
+            journal,
+            keys,
+            payments,
+            seat,
+            inboxes,
+            clock,
+            session,
+            outcomes,
+            notices,
+            sender,
+        })
     }
 
     /// Asks the policy, then the ledger, then the data: no scan is read for a plan that is not allowed or cannot be paid.
@@ -150,11 +188,17 @@ impl Desk {
         });
     }
 
-    /// Releases a stored update and sends it.
-    pub fn upload(&self, plan: Arc<Plan>, id: RoundId, update: UpdateRef) {
+    /// Where messages of the secure aggregation go.
+    pub fn inboxes(&self) -> &Inboxes {
+        &self.inboxes
+    }
+
+    /// Releases a stored update and brings it into the sum: masked, unless the plan says that the coordinator sees it.
+    pub fn upload(&self, plan: Arc<Plan>, id: RoundId, model: ModelRef, update: UpdateRef) {
         let desk = self.clone();
         tokio::spawn(async move {
             let result = match desk.release_update(&plan, update).await {
+                Ok(released) if plan.secagg.enabled => desk.contribute(&plan, &id, model, released).await,
                 Ok(released) => desk.send(&id, released).await,
                 Err(refused) => Err(UploadFailure::Rejected(refused.to_string())),
             };
@@ -218,10 +262,15 @@ impl Desk {
     /// Only what was released can be sent: the argument's type says so.
     async fn send(&self, id: &RoundId, update: Released<UpdateRef>) -> Result<(), UploadFailure> {
         let digest = update.into_value().digest;
-        let rejected = |error: &dyn std::fmt::Display| UploadFailure::Rejected(error.to_string());
-        let size_bytes = self.spool.blobs().len(&digest).await.map_err(|error| rejected(&error))?;
+        let size_bytes = self.spool.blobs().len(&digest).await;
+        let size_bytes = size_bytes.map_err(|error| UploadFailure::Rejected(error.to_string()))?;
+        self.send_file(id, Announced { digest, size_bytes }).await
+    }
+
+    async fn send_file(&self, id: &RoundId, object: Announced) -> Result<(), UploadFailure> {
         let purpose = UploadPurpose::Update(id.clone());
-        let request = UploadRequest { purpose, object: Announced { digest, size_bytes } };
+        let request = UploadRequest { purpose, object };
+        let rejected = |error: &dyn std::fmt::Display| UploadFailure::Rejected(error.to_string());
         let mut pause = Pause::new();
         loop {
             // Without a connection the machine waits for the next invitation, which tells whether the update is still wanted.

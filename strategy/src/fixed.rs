@@ -61,18 +61,23 @@ pub fn fold(sum: &mut [i64], update: &[f32], weight: u32) -> Result<(), FoldErro
     if sum.len() != update.len() {
         return Err(FoldError::Length { expected: sum.len(), got: update.len() });
     }
-    if let Some(index) = update.iter().position(|value| value.is_nan() || value.abs() > UPDATE_ABS_MAX) {
-        let value = update[index];
-        return Err(if value.is_finite() {
-            FoldError::OutOfRange { index, value }
-        } else {
-            FoldError::NotFinite { index }
-        });
-    }
+    check(update)?;
     for (sum, value) in sum.iter_mut().zip(update) {
         *sum = sum.wrapping_add(units(*value).wrapping_mul(i64::from(weight)));
     }
     Ok(())
+}
+
+/// Whether every weight of an update can be added to a sum.
+///
+/// # Errors
+/// The first weight that is not finite or beyond [`UPDATE_ABS_MAX`].
+pub fn check(update: &[f32]) -> Result<(), FoldError> {
+    let Some(index) = update.iter().position(|value| value.is_nan() || value.abs() > UPDATE_ABS_MAX) else {
+        return Ok(());
+    };
+    let value = update[index];
+    Err(if value.is_finite() { FoldError::OutOfRange { index, value } } else { FoldError::NotFinite { index } })
 }
 
 /// Exact before the rounding: an `f32` times 2^32 is an `f64` without loss.

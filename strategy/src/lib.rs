@@ -7,4 +7,4 @@ mod fedavg;
 mod fixed;
 
 pub use fedavg::FedAvg;
-pub use fixed::{FoldError, TotalWeight, UPDATE_ABS_MAX, fold};
+pub use fixed::{FoldError, TotalWeight, UPDATE_ABS_MAX, check, fold};

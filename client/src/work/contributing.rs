@@ -4,22 +4,27 @@
 //! The secrets live here and nowhere else. They outlive a broken connection, and not the process: a site that was
 //! restarted has dropped out.
 
-use super::{Desk, Pause, client};
-use crate::notice::{Direction, Notice};
-use crate::transfer::{Moved, upload};
+use super::Desk;
+use crate::notice::Notice;
 use bytes::Bytes;
+use rand::SeedableRng;
+use rand::rngs::{StdRng, SysRng};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
-use wardround_plan::{Digest, Plan, Weights};
+use wardround_plan::{Hasher, Plan};
 use wardround_privacy::Released;
-use wardround_proto::{Announced, UploadPurpose, UploadRequest};
+use wardround_proto::Announced;
+use wardround_round::masking::{encoding, frame, vector_shape};
 use wardround_round::participant::UploadFailure;
 use wardround_round::{FromSite, ModelRef, RoundId, UpdateRef};
-use wardround_secagg::client::{Client, Event, Output, Trained};
+use wardround_secagg::client::{Agreement, Client, Event, Output, Trained};
 use wardround_secagg::ring::{Rounding, Update, Weight};
 use wardround_secagg::wire::{ConfigDigest, ModelDigest, Round, StudyId};
+use wardround_storage::BlobWriter;
 
+/// Before a transfer is taken up again.
+const AFTER_BREAK: std::time::Duration = std::time::Duration::from_millis(200);
 /// Messages of a session that may wait: it has five.
 const INBOX_MAX: usize = 16;
 
@@ -56,7 +61,9 @@ struct Session<'a> {
     id: &'a RoundId,
     /// The update and its masked form are the released value's; nothing else leaves.
     update: UpdateRef,
+    /// Absent only while a thread has it.
     client: Option<Client>,
+    rng: StdRng,
 }
 
 impl Desk {
@@ -70,7 +77,8 @@ impl Desk {
     ) -> Result<(), UploadFailure> {
         let mut inbox = self.inboxes.open(id);
         let client = self.client(plan, id, model).await.map_err(UploadFailure::Rejected)?;
-        let mut session = Session { desk: self, plan, id, update: update.into_value(), client: Some(client) };
+        let rng = StdRng::try_from_rng(&mut SysRng).map_err(|error| UploadFailure::Rejected(error.to_string()))?;
+        let mut session = Session { desk: self, plan, id, update: update.into_value(), client: Some(client), rng };
         let result = session.run(&mut inbox).await;
         self.inboxes.close(id);
         result
@@ -78,7 +86,7 @@ impl Desk {
 
     /// What this site brings to every session, and what it has done before.
     async fn client(&self, plan: &Plan, id: &RoundId, model: ModelRef) -> Result<Client, String> {
-        let site = self.seat.site(&self.policy, (self.clock)())?;
+        let site = self.seat.site()?;
         let trained = Trained {
             study: StudyId::of_study(&id.study),
             round: Round(u64::from(id.round.get())),
@@ -134,5 +142,165 @@ impl Session<'_> {
             at += 1;
         }
         Ok(false)
+    }
+}
+
+impl Session<'_> {
+    /// One event into the session's machine.
+    fn step(&mut self, event: Event<'_>) -> Vec<Output> {
+        let Some(client) = self.client.take() else { return Vec::new() };
+        let (client, outputs) = client.handle((self.desk.clock)(), event, &mut self.rng);
+        self.client = Some(client);
+        outputs
+    }
+
+    /// Masks the update piece by piece into a file, and sends that. In memory are the update and one piece.
+    async fn mask_and_send(&mut self) -> Result<Vec<Output>, UploadFailure> {
+        let rejected = |error: &dyn std::fmt::Display| UploadFailure::Rejected(error.to_string());
+        let bytes = self.desk.spool.blobs().get_bytes(&self.update.digest).await.map_err(|error| rejected(&error))?;
+        let addend = Arc::new(self.addend(&bytes).map_err(UploadFailure::Rejected)?);
+        let client = self.client.as_ref().ok_or_else(|| UploadFailure::Rejected("no session is open".into()))?;
+        let contribution = client.prepare(addend.update(), addend.weight(), Rounding::Nearest, &mut self.rng);
+        let contribution = contribution.ok_or_else(|| UploadFailure::Rejected("no update was asked for".into()))?;
+        let contribution = contribution.map_err(|refusal| rejected(&refusal))?;
+        let mut masked = MaskedFile::new(self.desk).await?;
+        masked.messages(self.step(Event::Contribute(contribution, None))).await?;
+        while let Some(chunk) = self.next_chunk(&addend).await? {
+            masked.message(&chunk).await?;
+        }
+        masked.messages(self.step(Event::Uploaded)).await?;
+        let object = masked.finish().await?;
+        let sent = self.send_masked(object).await;
+        // Nobody asks for it again: a session is never repeated.
+        self.desk.discard(UpdateRef { digest: object.digest }).await;
+        sent.map(|()| Vec::new())
+    }
+
+    /// A transfer that breaks goes on over the next connection, as long as the round is open.
+    async fn send_masked(&self, object: Announced) -> Result<(), UploadFailure> {
+        loop {
+            let Some(_connected) = self.desk.session().await else { return Err(UploadFailure::Broken) };
+            match self.desk.send_file(self.id, object).await {
+                Err(UploadFailure::Broken) => tokio::time::sleep(AFTER_BREAK).await,
+                result => return result,
+            }
+        }
+    }
+
+    /// The next piece, made on a thread that may take its time.
+    async fn next_chunk(&mut self, addend: &Arc<Addend>) -> Result<Option<Vec<u8>>, UploadFailure> {
+        let Some(mut client) = self.client.take() else { return Ok(None) };
+        let addend = addend.clone();
+        let work = move || {
+            let chunk = client.next_chunk(addend.update());
+            (client, chunk)
+        };
+        let done = tokio::task::spawn_blocking(work).await;
+        let (client, chunk) = done.map_err(|error| UploadFailure::Rejected(error.to_string()))?;
+        self.client = Some(client);
+        chunk.map_err(|refusal| UploadFailure::Rejected(refusal.to_string()))
+    }
+
+    /// What this site adds, by the plan and not by what the coordinator proposes.
+    fn addend(&self, bytes: &[u8]) -> Result<Addend, String> {
+        let shape = vector_shape(bytes.len() as u64).ok_or("the update has a length that no model has")?;
+        let params = self.client.as_ref().and_then(Client::params).ok_or("no session is open")?;
+        if params.vector != shape || params.encoding != encoding(self.plan, &shape) || params.noise.is_some() {
+            return Err("the session's ring is not the plan's".into());
+        }
+        let weight = self.plan.weight_of(self.desk.seat.name()).and_then(Weight::new);
+        let weight = weight.ok_or("the plan gives this site no weight")?;
+        Addend::new(bytes, weight, self.plan.weight_max())
+    }
+
+    fn tell(&self, agreed: &Agreement) {
+        let notice = Notice::Agreed {
+            study: self.id.study.clone(),
+            round: self.id.round,
+            cohort: agreed.cohort,
+            threshold: agreed.thresholds.threshold,
+            assumed_corrupt: agreed.thresholds.corrupt,
+            dropouts_tolerated: agreed.dropouts_tolerated,
+            honest_inputs: agreed.honest_inputs,
+        };
+        let _ = self.desk.notices.try_send(notice);
+    }
+}
+
+/// The update of a site as it is summed.
+enum Addend {
+    /// All sites count the same: rounded while it is masked.
+    Alike(Vec<f32>),
+    /// Fixed point, times the site's weight.
+    Weighted(Vec<i64>, Weight),
+}
+
+impl Addend {
+    fn new(bytes: &[u8], weight: Weight, weight_max: u32) -> Result<Self, String> {
+        let values: Vec<f32> =
+            bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        let mut units = vec![0; if weight_max == 1 { 0 } else { values.len() }];
+        if weight_max == 1 {
+            wardround_strategy::check(&values).map_err(|error| error.to_string())?;
+            return Ok(Self::Alike(values));
+        }
+        wardround_strategy::fold(&mut units, &values, weight.get()).map_err(|error| error.to_string())?;
+        Ok(Self::Weighted(units, weight))
+    }
+
+    fn update(&self) -> Update<'_> {
+        match self {
+            Self::Alike(values) => Update::Reals(values),
+            Self::Weighted(units, _) => Update::Integers(units),
+        }
+    }
+
+    fn weight(&self) -> Weight {
+        match self {
+            Self::Alike(_) => Weight::ONE,
+            Self::Weighted(_, weight) => *weight,
+        }
+    }
+}
+
+/// A masked update on this site's disk, as long as it takes to send it.
+struct MaskedFile {
+    writer: BlobWriter,
+    hasher: Hasher,
+    size_bytes: u64,
+}
+
+impl MaskedFile {
+    async fn new(desk: &Desk) -> Result<Self, UploadFailure> {
+        let writer = desk.spool.blobs().writer().await;
+        let writer = writer.map_err(|error| UploadFailure::Rejected(error.to_string()))?;
+        Ok(Self { writer, hasher: Hasher::new(), size_bytes: 0 })
+    }
+
+    /// What the machine wants to be sent; where it refuses, that.
+    async fn messages(&mut self, outputs: Vec<Output>) -> Result<(), UploadFailure> {
+        for output in outputs {
+            match output {
+                Output::Send(message) => self.message(&message).await?,
+                Output::Aborted(refusal) => return Err(UploadFailure::Rejected(refusal.to_string())),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn message(&mut self, message: &[u8]) -> Result<(), UploadFailure> {
+        let framed = frame(message);
+        self.hasher.update(&framed);
+        self.size_bytes += framed.len() as u64;
+        let written = self.writer.write(Bytes::from(framed)).await;
+        written.map_err(|error| UploadFailure::Rejected(error.to_string()))
+    }
+
+    async fn finish(self) -> Result<Announced, UploadFailure> {
+        let digest = self.hasher.finish();
+        let finished = self.writer.finish(digest).await;
+        finished.map_err(|error| UploadFailure::Rejected(error.to_string()))?;
+        Ok(Announced { digest, size_bytes: self.size_bytes })
     }
 }
