@@ -9,9 +9,18 @@
 //! least t - c honest sites, of one set. Not covered: availability; sites that lie about their update; what the sum itself
 //! tells (that is what noise is for); who took part and when.
 
+pub mod client;
+mod keys;
+mod mask;
 pub mod refusal;
+pub mod ring;
 pub mod roster;
 pub mod session;
+pub mod server;
+pub mod shamir;
 pub mod wire;
 
 pub use refusal::{AbortCode, Refusal, Stage};
+
+#[cfg(test)]
+mod tests;

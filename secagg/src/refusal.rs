@@ -98,6 +98,9 @@ pub enum Refusal {
         /// What came.
         got: MessageType,
     },
+    /// Parameters of a second session.
+    #[error("the coordinator opened a second session while the first was open")]
+    SecondSession,
     /// A message of another session or in another's name.
     #[error("a message is not from the coordinator in this session")]
     WrongSession,
@@ -301,7 +304,7 @@ impl Refusal {
             Self::Decrypt { .. } | Self::NotCanonical { .. } => AbortCode::Decrypt,
             Self::Overflow | Self::Update { .. } => AbortCode::Overflow,
             Self::OtherModel | Self::OtherConfig | Self::Dimension { .. } => AbortCode::ModelHash,
-            Self::Replay { .. } => AbortCode::Replay,
+            Self::Replay { .. } | Self::SecondSession => AbortCode::Replay,
             Self::Deadline { .. } => AbortCode::Deadline,
             Self::Suite { .. }
             | Self::OtherRound { .. }

@@ -22,7 +22,8 @@ pub struct Encoding {
 impl Encoding {
     /// Q: the largest magnitude that a site may put into a word, before noise; `None` beyond 2^63.
     pub fn word_max(&self) -> Option<u64> {
-        let units = (self.scale * self.clip_linf).next_up().ceil() + 1.0;
+        // Words are clipped to the same product as is rounded up here, so its own rounding does not matter.
+        let units = (self.scale * self.clip_linf).ceil() + 1.0;
         // 2^63 itself is a float; the next below it is the last that fits.
         (units < (1_u64 << 63) as f64).then_some(units as u64)
     }

@@ -12,6 +12,8 @@ pub use graph::{Graph, Neighbourhoods};
 pub use lane::Lane;
 pub use noise::{DistributedNoise, NoiseLaw};
 pub use thresholds::Thresholds;
+
+pub(crate) use thresholds::{HONEST_MIN, recommended_threshold};
 pub use vector::{BLOCK_WORDS, CHUNK_WORDS_DEFAULT, CHUNK_WORDS_MAX, TAIL_WORDS, VectorShape};
 
 use crate::wire::{

@@ -41,6 +41,11 @@ impl Thresholds {
         2 * u64::from(self.threshold) > u64::from(participants) + u64::from(self.corrupt)
     }
 
+    /// The same with nobody in league with the coordinator.
+    pub(crate) fn without_traitors(self) -> Self {
+        Self { corrupt: 0, ..self }
+    }
+
     /// n - t: sites that may vanish, at all stages together.
     pub fn dropouts_tolerated(&self, participants: u32) -> u32 {
         participants.saturating_sub(self.threshold)

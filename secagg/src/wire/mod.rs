@@ -28,6 +28,7 @@ pub use sets::{Consistency, Countersignature, SetDigests, SignatureSet, Survivor
 pub use shares::{Ciphertext, EncryptedShares, RevealedShare, SealedShare, ShareSet, Unmask};
 
 pub(crate) use codec::{increasing, refused};
+pub(crate) use envelope::header;
 
 #[cfg(test)]
 mod tests;
