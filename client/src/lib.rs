@@ -17,6 +17,7 @@ mod notice;
 mod payments;
 mod policy;
 mod report;
+mod seat;
 mod session;
 pub mod transfer;
 mod work;

@@ -53,11 +53,9 @@ impl From<FromSite> for v1::FromSite {
                 scores: scores.into_iter().map(v1::Score::from).collect(),
             }),
             FromSite::Ledger(head) => Message::LedgerHead(ledger_head(head)),
-            FromSite::Ready(id) => Message::Ready(v1::Ready {
-                study: id.study.into(),
-                round: id.round.get(),
-                attempt: id.attempt.get(),
-            }),
+            FromSite::Ready(id) => {
+                Message::Ready(v1::Ready { study: id.study.into(), round: id.round.get(), attempt: id.attempt.get() })
+            }
             FromSite::Secagg(id, message) => Message::Secagg(secagg(id, message)),
         };
         Self { message: Some(message) }
@@ -209,12 +207,7 @@ fn ended(ending: Ending) -> v1::StudyEnded {
 }
 
 fn secagg(id: RoundId, message: Vec<u8>) -> v1::Secagg {
-    v1::Secagg {
-        study: id.study.into(),
-        round: id.round.get(),
-        attempt: id.attempt.get(),
-        message: message.into(),
-    }
+    v1::Secagg { study: id.study.into(), round: id.round.get(), attempt: id.attempt.get(), message: message.into() }
 }
 
 fn opened(carried: v1::Secagg) -> Result<(RoundId, Vec<u8>), FieldError> {

@@ -49,6 +49,8 @@ pub fn frame_length(bytes: [u8; 4]) -> Result<usize, String> {
     let length = u32::from_le_bytes(bytes) as usize;
     match length {
         1..=MESSAGE_BYTES_MAX => Ok(length),
-        _ => Err(format!("a part of the masked update claims {length} bytes, at most {MESSAGE_BYTES_MAX} are possible")),
+        _ => {
+            Err(format!("a part of the masked update claims {length} bytes, at most {MESSAGE_BYTES_MAX} are possible"))
+        }
     }
 }

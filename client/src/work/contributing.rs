@@ -84,6 +84,17 @@ impl Desk {
         result
     }
 
+    /// A transfer that breaks goes on over the next connection, as long as the round is open.
+    async fn send_masked(&self, id: &RoundId, object: Announced) -> Result<(), UploadFailure> {
+        loop {
+            let Some(_connected) = self.session().await else { return Err(UploadFailure::Broken) };
+            match self.send_file(id, object).await {
+                Err(UploadFailure::Broken) => tokio::time::sleep(AFTER_BREAK).await,
+                result => return result,
+            }
+        }
+    }
+
     /// What this site brings to every session, and what it has done before.
     async fn client(&self, plan: &Plan, id: &RoundId, model: ModelRef) -> Result<Client, String> {
         let site = self.seat.site()?;
@@ -170,21 +181,10 @@ impl Session<'_> {
         }
         masked.messages(self.step(Event::Uploaded)).await?;
         let object = masked.finish().await?;
-        let sent = self.send_masked(object).await;
+        let sent = self.desk.send_masked(self.id, object).await;
         // Nobody asks for it again: a session is never repeated.
         self.desk.discard(UpdateRef { digest: object.digest }).await;
         sent.map(|()| Vec::new())
-    }
-
-    /// A transfer that breaks goes on over the next connection, as long as the round is open.
-    async fn send_masked(&self, object: Announced) -> Result<(), UploadFailure> {
-        loop {
-            let Some(_connected) = self.desk.session().await else { return Err(UploadFailure::Broken) };
-            match self.desk.send_file(self.id, object).await {
-                Err(UploadFailure::Broken) => tokio::time::sleep(AFTER_BREAK).await,
-                result => return result,
-            }
-        }
     }
 
     /// The next piece, made on a thread that may take its time.
@@ -237,8 +237,7 @@ enum Addend {
 
 impl Addend {
     fn new(bytes: &[u8], weight: Weight, weight_max: u32) -> Result<Self, String> {
-        let values: Vec<f32> =
-            bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        let values: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
         let mut units = vec![0; if weight_max == 1 { 0 } else { values.len() }];
         if weight_max == 1 {
             wardround_strategy::check(&values).map_err(|error| error.to_string())?;

@@ -13,7 +13,8 @@ async fn enroll(
     key: &PrivateKey,
     now: Timestamp,
 ) -> Result<Enrolment, IdentityError> {
-    federation.authority.enroll(&site(name), code, &key.request_pem().expect("request"), now).await
+    let request = federation.request(name, &key.request_pem().expect("request"));
+    federation.authority.enroll(&site(name), code, &request, now).await
 }
 
 fn key() -> PrivateKey {
@@ -91,7 +92,9 @@ async fn work_of_the_authority_can_move_between_threads() {
     let federation = Federation::new("lung").await;
     let (authority, name, code) = (&federation.authority, site("st-anna"), EnrolmentCode::draw().expect("randomness"));
     movable(&authority.invite(&name, INVITATION_VALID, Approval::Manual, NOW));
-    movable(&authority.enroll(&name, &code, "", NOW));
+    let request = federation.request("st-anna", &key().request_pem().expect("request"));
+    movable(&authority.enroll(&name, &code, &request, NOW));
+    movable(&authority.signing_keys());
     movable(&authority.approve(&name, NOW));
     movable(&authority.revoke(&name, NOW));
     movable(&authority.refresh_crl(NOW));
@@ -365,7 +368,7 @@ async fn one_code_used_at_once_by_two_keys_certifies_one() {
     let federation = Federation::new("lung").await;
     let other = Authority::open(&federation.folder()).await.expect("opened");
     let code = federation.code("st-anna", Approval::Automatic).await;
-    let request = || key().request_pem().expect("request");
+    let request = || federation.request("st-anna", &key().request_pem().expect("request"));
     let (name, one, two) = (site("st-anna"), request(), request());
     let (one, two) =
         tokio::join!(federation.authority.enroll(&name, &code, &one, NOW), other.enroll(&name, &code, &two, NOW));

@@ -1,8 +1,8 @@
 //! Waiting for updates until all have come or time is up, and adding each as it comes.
 
-use super::{Rejection, secure};
 use super::event::{Event, Open};
 use super::study::{Admission, Effect, Fold, Study};
+use super::{Rejection, secure};
 use crate::{Invitation, ModelRef, Refusal, RoundId, ToSite, UpdateRef};
 use wardround_plan::{Digest, Duration, SiteId, Timestamp};
 

@@ -4,17 +4,19 @@
 //! Every event of that machine is one of the study's, so a restart continues with the same sets: sites sign only one set of
 //! survivors for a round, ever.
 
+use super::Rejection;
 use super::collecting;
 use super::event::{Event, Open, Sealed};
 use super::study::{Effect, Study};
-use super::Rejection;
 use crate::masking::{encoding, masked_bytes_max, vector_shape};
 use crate::{RoundId, ToSite, UpdateRef};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use wardround_plan::{Digest, Duration, SiteId, Timestamp};
 use wardround_secagg::roster::Roster;
-use wardround_secagg::server::{CompleteUpload, Server, ServerEvent, ServerOutput, ServerStage, Unmasker, UploadReceiver};
+use wardround_secagg::server::{
+    CompleteUpload, Server, ServerEvent, ServerOutput, ServerStage, Unmasker, UploadReceiver,
+};
 use wardround_secagg::session::{Graph, SUITE, SessionParams, Thresholds};
 use wardround_secagg::wire::{Attempt, ClientId, ConfigDigest, Index, ModelDigest, Round, StudyId};
 
@@ -200,7 +202,8 @@ pub(super) fn forget(study: &mut Study) {
 
 fn open_when_ready(study: &mut Study, now: Timestamp) {
     let Some(open) = &study.progress.open else { return };
-    let waiting = |site: &&SiteId| !study.secure.ready.contains(*site) && collecting::still_worth_waiting(study, site, now);
+    let waiting =
+        |site: &&SiteId| !study.secure.ready.contains(*site) && collecting::still_worth_waiting(study, site, now);
     if open.pending().any(|site| waiting(&site)) && now < open.closes_at {
         return;
     }
@@ -215,11 +218,7 @@ fn open_when_ready(study: &mut Study, now: Timestamp) {
     }
 }
 
-fn open_session(
-    study: &Study,
-    sites: Vec<SiteId>,
-    now: Timestamp,
-) -> Result<(Session, Vec<ServerOutput>), String> {
+fn open_session(study: &Study, sites: Vec<SiteId>, now: Timestamp) -> Result<(Session, Vec<ServerOutput>), String> {
     let plan = &study.submission.plan;
     let roster = study.secure.roster.as_ref().ok_or("the coordinator has no roster: `wardround authority roster`")?;
     let enrolled = |site: &SiteId| roster.current(ClientId::of_site(site), now).is_some();

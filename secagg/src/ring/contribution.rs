@@ -4,8 +4,8 @@
 //! their own and are the same both times. So the site holds its model and one chunk, and nothing else of that size.
 
 use super::quantise::{UNITS_MAX, Units};
-use crate::mask::MaskStream;
 use crate::keys::MaskKey;
+use crate::mask::MaskStream;
 use crate::refusal::Refusal;
 use crate::session::{BLOCK_WORDS, SessionParams};
 use crate::wire::SessionId;

@@ -392,7 +392,8 @@ impl Server {
 
     /// The shares of everyone in U2 that are for one of them.
     fn shares_for(&self, to: Index) -> ShareSet {
-        let ciphertext = |shares: &EncryptedShares| shares.shares.iter().find(|share| share.peer == to).map(|one| one.ciphertext);
+        let ciphertext =
+            |shares: &EncryptedShares| shares.shares.iter().find(|share| share.peer == to).map(|one| one.ciphertext);
         let from = |(peer, shares): (&Index, &EncryptedShares)| {
             ciphertext(shares).map(|ciphertext| SealedShare { peer: *peer, ciphertext })
         };
@@ -400,7 +401,8 @@ impl Server {
     }
 
     fn signature_set(&self) -> SignatureSet {
-        let one = |(signer, signature): (&Index, &Signature)| Countersignature { signer: *signer, signature: *signature };
+        let one =
+            |(signer, signature): (&Index, &Signature)| Countersignature { signer: *signer, signature: *signature };
         SignatureSet { signatures: self.signatures.iter().map(one).collect() }
     }
 
