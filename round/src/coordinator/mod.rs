@@ -17,6 +17,8 @@ mod study;
 mod witness;
 
 #[cfg(test)]
+mod secure_tests;
+#[cfg(test)]
 mod tests;
 
 pub use event::{Event, Progress, Recorded, Sealed};

@@ -1,0 +1,440 @@
+//! Rounds with masked updates: the study machine, real session machines at every site, and a shell in memory. Sites and the
+//! coordinator are lost at every step.
+
+use super::*;
+use crate::masking::{encoding, frame, frame_length, vector_shape};
+use crate::{FromSite, Invitation, ModelRef, RoundId, ToSite, UpdateRef};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use wardround_plan::{Digest, Plan, SiteId, Timestamp};
+use wardround_secagg::client::{self, Client, History, JournalRecord, Output, Trained};
+use wardround_secagg::ring::{Rounding, Update, Weight};
+use wardround_secagg::roster::{Enrolment, Roster, SigningKey};
+use wardround_secagg::server::accumulate;
+use wardround_secagg::session::{Lane, TAIL_WORDS};
+use wardround_secagg::wire::{ClientId, ConfigDigest, FederationId, ModelDigest, Round, StudyId};
+
+const NAMES: [&str; 4] = ["anna", "bea", "clara", "dora"];
+const COORDINATES: usize = 5000;
+
+const PLAN: &str = r#"
+[study]
+name = "s"
+purpose = "test"
+rounds = 2
+min_sites = 3
+deadline_s = 100
+gather_s = 10
+absence_s = 20
+attempts = 2
+[model]
+kind = "unet2d"
+width = 8
+depth = 2
+classes = 2
+channels = 1
+input_px = 16
+[training]
+optimizer = "sgd"
+learning_rate = 0.1
+local_steps = 1
+batch_images = 1
+[privacy]
+mode = "none"
+[secagg]
+enabled = true
+[strategy]
+kind = "fedavg"
+weighting = "equal"
+[evaluation]
+metrics = ["dice.foreground"]
+"#;
+
+fn site(name: &str) -> SiteId {
+    SiteId::new(name).expect("a name")
+}
+
+fn plan() -> Plan {
+    Plan::from_toml(PLAN).expect("a plan")
+}
+
+fn submission() -> Submission {
+    let model = ModelRef { digest: Digest::of(b"initial"), bytes: 4 * COORDINATES as u64 };
+    Submission { plan: plan(), layout: Digest::of(b"layout"), model }
+}
+
+/// What a site adds: its own, the same in every round.
+fn values(name: &str) -> Vec<f32> {
+    let seed = name.len() as f32 + f32::from(name.as_bytes()[0]);
+    (0..COORDINATES).map(|place| ((place as f32 + seed) * 0.37).sin() * seed).collect()
+}
+
+fn units(name: &str) -> Vec<i64> {
+    values(name).iter().map(|value| (f64::from(*value) * 4_294_967_296.0).round_ties_even() as i64).collect()
+}
+
+fn sum_of(names: &[&str]) -> Vec<i64> {
+    let mut sum = vec![0; COORDINATES];
+    names.iter().for_each(|name| sum.iter_mut().zip(units(name)).for_each(|(sum, unit)| *sum += unit));
+    sum
+}
+
+/// One hospital: its process may be lost, its journal stays.
+struct Node {
+    seat: client::Site,
+    journal: Vec<JournalRecord>,
+    session: Option<(RoundId, Client)>,
+    alive: bool,
+    /// Lost when it would send so many messages of a session, the masked update among them.
+    dies_after: Option<usize>,
+    sent: usize,
+}
+
+/// A coordinator's shell and its sites, in memory.
+struct House {
+    study: Study,
+    roster: Arc<Roster>,
+    nodes: BTreeMap<SiteId, Node>,
+    blobs: BTreeMap<Digest, Vec<u8>>,
+    events: Vec<Event>,
+    mail: VecDeque<(SiteId, ToSite)>,
+    /// What was summed, and over how many sites.
+    sums: Vec<(Vec<i64>, usize)>,
+    now: Timestamp,
+    rng: StdRng,
+    /// The coordinator is lost once it has stored so many events.
+    restart_after: Option<usize>,
+}
+
+impl House {
+    fn new() -> Self {
+        let mut rng = StdRng::seed_from_u64(7);
+        let now = Timestamp::from_ms(1_800_000_000_000);
+        let authority = SigningKey::generate(&mut rng);
+        let keys: Vec<SigningKey> = NAMES.iter().map(|_| SigningKey::generate(&mut rng)).collect();
+        let enrolment = |(place, name): (usize, &&str)| Enrolment {
+            federation: FederationId([1; 16]),
+            client: ClientId::of_site(&site(name)),
+            name: site(name),
+            key: keys[place].public(),
+            tls_key_sha256: [0; 32],
+            not_before: Timestamp::from_ms(0),
+            not_after: Timestamp::from_ms(2_000_000_000_000),
+            serial: place as u64 + 1,
+        };
+        let certificates = NAMES.iter().enumerate().map(enrolment).map(|one| one.certify(&authority)).collect();
+        let roster = Roster::new(FederationId([1; 16]), &authority.public(), certificates, [].into());
+        let roster = Arc::new(roster.expect("a roster"));
+        let node = |(name, key): (&&str, SigningKey)| {
+            let policy = client::Policy { threshold: client::ThresholdFloor::OneSum, ..client::Policy::default() };
+            let client = ClientId::of_site(&site(name));
+            let seat = client::Site { client, key: Arc::new(key), roster: roster.clone(), policy };
+            let node = Node { seat, journal: vec![], session: None, alive: true, dies_after: None, sent: 0 };
+            (site(name), node)
+        };
+        let nodes = NAMES.iter().zip(keys).map(node).collect();
+        let study = Study::new(submission(), Some(roster.clone()));
+        let (blobs, mail) = (BTreeMap::new(), VecDeque::new());
+        let mut house =
+            Self { study, roster, nodes, blobs, events: vec![], mail, sums: vec![], now, rng, restart_after: None };
+        house.feed(Input::Roster(NAMES.iter().map(|name| site(name)).collect()));
+        house
+    }
+
+    fn node(&mut self, name: &str) -> &mut Node {
+        self.nodes.get_mut(&site(name)).expect("one of the four")
+    }
+
+    fn feed(&mut self, input: Input) {
+        // What comes too late is rejected; nothing here depends on hearing that.
+        let _ = self.study.handle(self.now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(effect) = self.study.poll_effect() {
+            self.perform(effect);
+            if self.restart_after.is_some_and(|after| self.events.len() >= after) {
+                self.restart_after = None;
+                return self.restart();
+            }
+        }
+    }
+
+    /// Everything the process held is gone; what it stored is not. Sites see their connection break.
+    fn restart(&mut self) {
+        self.mail.clear();
+        self.study = Study::restore(self.now, submission(), Some(self.roster.clone()), self.events.clone());
+        self.feed(Input::Roster(NAMES.iter().map(|name| site(name)).collect()));
+        self.connect_all();
+    }
+
+    fn connect_all(&mut self) {
+        for name in NAMES {
+            if !self.node(name).alive {
+                continue;
+            }
+            self.feed(Input::Arrived(site(name)));
+            let open = self.node(name).session.as_ref().map(|(id, _)| id.clone());
+            if let Some(id) = open {
+                self.feed(Input::Said(site(name), FromSite::Ready(id)));
+            }
+        }
+    }
+
+    /// Delivers mail and lets time pass until the study is over, or waits for sites that never come.
+    fn run(&mut self) {
+        self.connect_all();
+        for _ in 0..2000 {
+            while let Some((to, message)) = self.mail.pop_front() {
+                self.deliver(&to, message);
+            }
+            if self.study.view().outcome.is_some() {
+                return;
+            }
+            let Some(next) = self.study.deadline() else { return };
+            self.now = self.now.max(next);
+            self.study.tick(self.now);
+            self.drain();
+        }
+        panic!("the study does not end: {:?}", self.study.view());
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Persist(recorded) => self.events.push(recorded.event),
+            Effect::Send(to, message) => self.mail.push_back((to, message)),
+            Effect::FoldMasked(fold) => {
+                let answer = match self.fold(&fold) {
+                    Ok((sum, complete)) => Input::MaskedFolded(self.keep(sum), complete),
+                    Err(reason) => Input::FoldRefused(Rejection::Content(reason)),
+                };
+                self.study.handle(self.now, answer).expect("the shell is believed");
+            }
+            Effect::Unmask { sum, .. } => {
+                let answer = Input::Unmasked(self.unmask(sum));
+                self.study.handle(self.now, answer).expect("the shell is believed");
+            }
+            Effect::Apply { model, sum, weights } => {
+                let words: Vec<i64> =
+                    self.blobs[&sum].as_chunks().0.iter().map(|word| i64::from_le_bytes(*word)).collect();
+                self.sums.push((words, weights.len()));
+                let next = ModelRef { digest: Digest::of(model.digest.as_bytes()), bytes: model.bytes };
+                self.study.handle(self.now, Input::Applied(next)).expect("the shell is believed");
+            }
+            Effect::Fold(_) => panic!("no update of a masked round is seen"),
+            Effect::Receipt(..) | Effect::Discard(_) => {}
+        }
+    }
+
+    fn keep(&mut self, bytes: Vec<u8>) -> Digest {
+        let digest = Digest::of(&bytes);
+        self.blobs.insert(digest, bytes);
+        digest
+    }
+
+    fn fold(&self, fold: &Fold) -> Result<(Vec<u8>, wardround_secagg::server::CompleteUpload), String> {
+        let mut messages = messages(&self.blobs[&fold.update.digest])?;
+        let trailer = messages.pop().ok_or("empty")?;
+        let mut receiver = self.study.receive(&fold.site, &messages.remove(0))?;
+        let mut vector = Vec::new();
+        for chunk in messages {
+            vector.extend(receiver.chunk(&chunk).map_err(|error| error.to_string())?);
+        }
+        let complete = receiver.finish(&trailer).map_err(|error| error.to_string())?;
+        let mut sum = fold.onto.map_or_else(|| vec![0; vector.len()], |onto| self.blobs[&onto].clone());
+        accumulate(Lane::Bits64, &mut sum, &vector);
+        Ok((sum, complete))
+    }
+
+    fn unmask(&mut self, sum: Digest) -> Result<Digest, String> {
+        let unmasker = self.study.unmasker()?;
+        let mut words = self.blobs[&sum].clone();
+        unmasker.unmask(0, &mut words);
+        let tail = words.split_off(words.len() - 8 * usize::from(TAIL_WORDS));
+        unmasker.total_weight(&tail).map_err(|error| error.to_string())?;
+        Ok(self.keep(words))
+    }
+
+    fn deliver(&mut self, to: &SiteId, message: ToSite) {
+        if !self.nodes[to].alive {
+            return;
+        }
+        match message {
+            ToSite::Offer(offer) => {
+                let answer = FromSite::StudyAnswer { study: offer.study, plan: offer.plan_digest, answer: Ok(()) };
+                self.feed(Input::Said(to.clone(), answer));
+            }
+            ToSite::Invitation(invitation) => self.begin(to, invitation),
+            ToSite::Secagg(id, message) => self.hear(to, &id, &message),
+            ToSite::Closed(closing) => {
+                self.nodes.get_mut(to).expect("known").session.take_if(|(id, _)| *id == closing.id);
+            }
+            ToSite::Ended(_) | ToSite::Witness(_) => {}
+        }
+    }
+
+    fn begin(&mut self, to: &SiteId, invitation: Invitation) {
+        let node = self.nodes.get_mut(to).expect("known");
+        if node.session.as_ref().is_none_or(|(id, _)| *id != invitation.id) {
+            let trained = Trained {
+                study: StudyId::of_study(&invitation.id.study),
+                round: Round(u64::from(invitation.id.round.get())),
+                model: ModelDigest(invitation.model.digest),
+                config: ConfigDigest(plan().digest().0),
+                coordinates: COORDINATES as u64,
+            };
+            let client = Client::new(node.seat.clone(), trained, History::new(node.journal.iter().copied()));
+            node.session = Some((invitation.id.clone(), client));
+        }
+        self.feed(Input::Said(to.clone(), FromSite::Ready(invitation.id)));
+    }
+
+    fn hear(&mut self, to: &SiteId, id: &RoundId, message: &[u8]) {
+        let now = self.now;
+        let node = self.nodes.get_mut(to).expect("known");
+        let Some((_, client)) = node.session.take_if(|(open, _)| open == id) else { return };
+        let begun = client.session().is_some();
+        let event = if begun { client::Event::Message(message) } else { client::Event::Params(message) };
+        let (client, outputs) = client.handle(now, event, &mut self.rng);
+        node.session = Some((id.clone(), client));
+        for output in outputs {
+            match output {
+                Output::Persist(record) => self.nodes.get_mut(to).expect("known").journal.push(record),
+                Output::Send(message) => self.say(to, id, message),
+                Output::Encode => self.upload(to, id),
+                Output::Agreed(_) | Output::Finished | Output::Aborted(_) => {}
+            }
+        }
+    }
+
+    fn say(&mut self, from: &SiteId, id: &RoundId, message: Vec<u8>) {
+        if self.survives(from) {
+            self.feed(Input::Said(from.clone(), FromSite::Secagg(id.clone(), message)));
+        }
+    }
+
+    /// False where the site is lost before it can send.
+    fn survives(&mut self, from: &SiteId) -> bool {
+        let node = self.nodes.get_mut(from).expect("known");
+        if node.alive && node.dies_after == Some(node.sent) {
+            (node.alive, node.session) = (false, None);
+            self.feed(Input::Left(from.clone()));
+            return false;
+        }
+        node.sent += 1;
+        node.alive
+    }
+
+    fn upload(&mut self, from: &SiteId, id: &RoundId) {
+        let values = values(from.as_str());
+        let now = self.now;
+        let node = self.nodes.get_mut(from).expect("known");
+        let Some((_, mut client)) = node.session.take() else { return };
+        let shape = vector_shape(4 * COORDINATES as u64).expect("small");
+        assert_eq!(client.params().map(|params| params.encoding), Some(encoding(&plan(), &shape)));
+        let contribution = client.prepare(Update::Reals(&values), Weight::ONE, Rounding::Nearest, &mut self.rng);
+        let contribution = contribution.expect("asked for").expect("a sound update");
+        let mut file = Vec::new();
+        let mut write = |outputs: Vec<Output>| {
+            for output in outputs {
+                let Output::Send(message) = output else { panic!("{output:?}") };
+                file.extend(frame(&message));
+            }
+        };
+        let outputs;
+        (client, outputs) = client.handle(now, client::Event::Contribute(contribution, None), &mut self.rng);
+        write(outputs);
+        while let Some(chunk) = client.next_chunk(Update::Reals(&values)).expect("the same update") {
+            write(vec![Output::Send(chunk)]);
+        }
+        let (client, outputs) = client.handle(now, client::Event::Uploaded, &mut self.rng);
+        write(outputs);
+        self.nodes.get_mut(from).expect("known").session = Some((id.clone(), client));
+        if !self.survives(from) {
+            return;
+        }
+        let bytes = file.len() as u64;
+        let update = UpdateRef { digest: self.keep(file) };
+        if self.study.admit(from, id, &update, bytes).is_ok() {
+            self.feed(Input::Uploaded(from.clone(), id.clone(), update, bytes));
+        }
+    }
+}
+
+fn messages(mut file: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let mut messages = Vec::new();
+    while let Some((length, rest)) = file.split_first_chunk() {
+        let length = frame_length(*length)?;
+        let (message, rest) = rest.split_at_checked(length).ok_or("it breaks off")?;
+        messages.push(message.to_vec());
+        file = rest;
+    }
+    Ok(messages)
+}
+
+#[test]
+fn the_sum_of_masked_updates_is_the_sum_of_the_updates() {
+    let mut house = House::new();
+    house.run();
+    assert_eq!(house.study.view().outcome, Some(crate::StudyOutcome::Finished));
+    assert_eq!(house.sums.len(), 2, "one sum a round");
+    for (sum, sites) in &house.sums {
+        assert!(*sum == sum_of(&NAMES) && *sites == 4);
+    }
+}
+
+#[test]
+fn a_site_lost_at_any_message_leaves_a_sum_of_the_others_or_of_all() {
+    // A session is four messages of a site and its masked update: keys, shares, update, signature, shares for unmasking.
+    for lost in 0..5 {
+        let mut house = House::new();
+        house.node("clara").dies_after = Some(lost);
+        house.run();
+        assert_eq!(house.study.view().outcome, Some(crate::StudyOutcome::Finished), "lost at message {lost}");
+        // Whoever had uploaded is in the sum of the round in which it was lost.
+        let first = if lost < 3 { sum_of(&["anna", "bea", "dora"]) } else { sum_of(&NAMES) };
+        assert!(house.sums[0].0 == first, "lost at message {lost}");
+        assert!(house.sums[1].0 == sum_of(&["anna", "bea", "dora"]), "lost at message {lost}");
+        assert_eq!(house.sums.len(), 2);
+    }
+}
+
+#[test]
+fn a_coordinator_lost_after_any_event_ends_with_the_same_sums() {
+    let mut house = House::new();
+    house.run();
+    let events = house.events.len();
+    for after in 1..events {
+        let mut house = House::new();
+        house.restart_after = Some(after);
+        house.run();
+        assert_eq!(house.study.view().outcome, Some(crate::StudyOutcome::Finished), "after event {after}");
+        assert!(house.sums.iter().all(|(sum, _)| *sum == sum_of(&NAMES)), "after event {after} of {events}");
+    }
+}
+
+#[test]
+fn too_few_sites_give_no_sum() {
+    let mut house = House::new();
+    house.node("clara").dies_after = Some(1);
+    house.node("dora").dies_after = Some(2);
+    house.run();
+    assert_eq!(house.study.view().phase, Phase::Gathering, "the study waits for its third site");
+    assert!(house.sums.is_empty());
+    let signed = |node: &Node| node.journal.iter().any(|record| record.stage == client::JournalStage::Signed);
+    assert!(!house.nodes.values().any(signed), "nobody signed, so nobody gave shares");
+}
+
+#[test]
+fn without_a_roster_no_round_is_made_and_the_reason_is_told() {
+    let mut house = House::new();
+    house.study = Study::new(submission(), None);
+    house.feed(Input::Roster(NAMES.iter().map(|name| site(name)).collect()));
+    house.run();
+    let Some(crate::StudyOutcome::Failed(reason)) = house.study.view().outcome else { panic!("it cannot finish") };
+    assert!(reason.contains("no roster"), "{reason}");
+    assert!(house.sums.is_empty());
+}
