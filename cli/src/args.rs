@@ -125,6 +125,23 @@ pub enum AuthorityCommand {
         #[command(flatten)]
         folder: FederationFolder,
     },
+    /// Sign the roster of secure aggregation: all who are enrolled, with their signing keys
+    #[command(
+        after_help = "Example:\n  wardround authority sign-roster --folder fed --key /media/stick/roster.key\nEvery hospital then compares the digest and approves it: wardround site roster"
+    )]
+    SignRoster(RosterFiles),
+}
+
+#[derive(Debug, Args)]
+pub struct RosterFiles {
+    #[command(flatten)]
+    pub folder: FederationFolder,
+    /// The key that signs rosters; made at its first use. Keep it from the coordinator's machine. [default: FOLDER/roster.key]
+    #[arg(long)]
+    pub key: Option<PathBuf>,
+    /// The roster, in place of the last one. [default: FOLDER/roster, where the coordinator looks for it]
+    #[arg(long)]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -183,6 +200,11 @@ pub enum SiteCommand {
         #[command(flatten)]
         config: SiteConfigFile,
     },
+    /// See which hospitals take part in secure aggregation, and approve that
+    #[command(
+        after_help = "Examples:\n  wardround site roster --config site.toml                       # what the coordinator has\n  wardround site roster --config site.toml --approve 3f2a...     # after comparing the digest"
+    )]
+    Roster(SiteRoster),
     /// Train alone by the same plan, to see what the federation is worth; nothing leaves the site
     Alone {
         #[command(flatten)]
@@ -205,6 +227,18 @@ pub enum SiteCommand {
         #[arg(long)]
         alone: Option<f64>,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct SiteRoster {
+    #[command(flatten)]
+    pub config: SiteConfigFile,
+    /// A roster file, instead of the coordinator's
+    #[arg(long)]
+    pub file: Option<PathBuf>,
+    /// The digest that was compared with the other hospitals
+    #[arg(long)]
+    pub approve: Option<Digest>,
 }
 
 #[derive(Debug, Args)]

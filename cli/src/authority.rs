@@ -42,6 +42,7 @@ pub async fn run(command: AuthorityCommand, output: Output) -> Result<ExitCode, 
             Ok(ExitCode::SUCCESS)
         }
         AuthorityCommand::Roster { folder } => roster(&folder, output).await,
+        AuthorityCommand::SignRoster(files) => crate::roster::sign(&files, output).await,
     }
 }
 
@@ -140,6 +141,6 @@ fn date(at: wardround_plan::Timestamp) -> String {
     date.ok().and_then(|date| date.format(&format).ok()).unwrap_or_default()
 }
 
-async fn open(folder: &FederationFolder) -> Result<Authority, Failure> {
+pub async fn open(folder: &FederationFolder) -> Result<Authority, Failure> {
     Authority::open(&folder.folder.join(AUTHORITY)).await.map_err(Failure::input)
 }

@@ -9,6 +9,7 @@ mod demo;
 mod exit;
 mod logs;
 mod output;
+mod roster;
 mod site;
 mod study;
 

@@ -27,6 +27,7 @@ pub async fn run(command: SiteCommand, output: Output) -> Result<ExitCode, Failu
         }
         SiteCommand::Check { config, plan, offline } => check_site(&config, plan.as_deref(), offline, output).await,
         SiteCommand::Run { config } => take_part(&config, output).await,
+        SiteCommand::Roster(arguments) => crate::roster::review(&arguments, output).await,
         SiteCommand::Alone { config, plan } => alone(&config, &plan, output).await,
         SiteCommand::Report { config, study, out, alone } => {
             let report = site_report(&load(&config)?, &study, alone, &out, clock()).await.map_err(Failure::failed)?;
@@ -189,6 +190,10 @@ fn in_words(notice: &Notice) -> Option<String> {
             format!("round {round}: {of} steps, loss {loss:.3}")
         }
         Notice::Step { .. } | Notice::Transfer { .. } => return None,
+        Notice::Agreed { round, cohort, threshold, assumed_corrupt, dropouts_tolerated, honest_inputs, .. } => format!(
+            "round {round}: masked sum of {cohort} sites: {threshold} have to answer, {dropouts_tolerated} may vanish, \
+             {assumed_corrupt} may be traitors, at least {honest_inputs} honest updates in every sum"
+        ),
         Notice::Sent { round, .. } => format!("round {round}: update sent"),
         Notice::Scored { round, dice, .. } => format!("round {round}: Dice {dice:.3} here"),
         Notice::Ended { study, outcome } => format!("{study} has ended: {outcome:?}"),
@@ -196,7 +201,7 @@ fn in_words(notice: &Notice) -> Option<String> {
     })
 }
 
-fn load(file: &SiteConfigFile) -> Result<SiteConfig, Failure> {
+pub fn load(file: &SiteConfigFile) -> Result<SiteConfig, Failure> {
     SiteConfig::load(&file.config).map_err(Failure::input)
 }
 

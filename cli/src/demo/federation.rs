@@ -67,6 +67,22 @@ impl Federation {
         write(&settings(site), &site_settings(stage, site, &self.address))
     }
 
+    /// The federation's roster, and every hospital's approval of it. In a federation of people they compare the digest first.
+    pub async fn approve_roster(&self, stage: &Stage) -> Result<(), Failure> {
+        if !stage.plan.secagg.enabled {
+            return Ok(());
+        }
+        let logs = stage.logs();
+        let signed = run("authority", &logs, &["authority", "sign-roster", "--folder", text(&self.folder)]).await?;
+        let digest = string(&signed, "digest")?;
+        try_join_all(stage.sites.iter().map(|site| async {
+            let (name, config) = (format!("{}-roster", site.name), settings(site));
+            run(&name, &stage.logs(), &["site", "roster", "--config", text(&config), "--approve", digest]).await.map(drop)
+        }))
+        .await
+        .map(drop)
+    }
+
     /// Two officers of every hospital allow what the plan asks for.
     pub async fn approve_budgets(&self, stage: &Stage) -> Result<(), Failure> {
         let Some(terms) = stage.plan.privacy.site() else { return Ok(()) };
@@ -241,12 +257,13 @@ fn site_settings(stage: &Stage, site: &SiteStage, address: &str) -> String {
         "# Made by `wardround demo`; every key is explained in configs/site.toml of the project.\n\
          coordinator = \"{address}\"\ncredentials = \"credentials\"\nstate = \"state\"\n\n\
          [data]\nfolder = {:?}\n\n\
-         [policy]\nplans = [\"{}\"]\nmin_cohort = 2\nallow_without_privacy = {}\nallow_visible_updates = true\n\
+         [policy]\nplans = [\"{}\"]\nmin_cohort = 2\nallow_without_privacy = {}\nallow_visible_updates = {}\n\
          images_are_patients = {}\n\n\
          [compute]\nthreads = {threads}\n",
         site.scans.display().to_string(),
         stage.plan.digest(),
         stage.plan.privacy.site().is_none(),
+        !stage.plan.secagg.enabled,
         stage.images_are_patients,
     )
 }

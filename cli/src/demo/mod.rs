@@ -56,6 +56,7 @@ async fn demo(arguments: DemoArguments, output: Output) -> Result<(), Failure> {
     let progress = Progress::new(output);
     progress.say(&format!("authority, coordinator and {} hospitals, each a process of its own", stage.sites.len()));
     let mut federation = Federation::found(&stage).await?;
+    federation.approve_roster(&stage).await?;
     federation.approve_budgets(&stage).await?;
     federation.start_sites(&stage).await?;
     federation.submit(&stage).await?;
