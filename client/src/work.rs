@@ -133,6 +133,9 @@ impl Desk {
 
     async fn decision(&self, offer: &Offer) -> Result<Arc<Plan>, Refusal> {
         let plan = Arc::new(self.policy.decide(offer)?);
+        if plan.secagg.enabled {
+            self.seat.site().map_err(|problem| Refusal::new(RefusalReason::PrivacyRequired, problem))?;
+        }
         if plan.privacy.site().is_none() {
             self.blocking(move |desk| desk.folder.patients(&plan).map(|_| plan)).await?
         } else {

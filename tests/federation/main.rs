@@ -10,6 +10,7 @@ mod disk;
 mod events;
 mod federation;
 mod locks;
+mod masked;
 mod membership;
 mod misbehaving;
 mod officers;

@@ -53,6 +53,7 @@ impl Place {
             scans::write(&place.site(site).join("scans"), number as u32 + 1);
             place.allow(site, &[]);
         }
+        place.pin_roster();
         coordinator.kill();
         for site in SITES {
             // The first start makes the site's secret.
@@ -92,6 +93,19 @@ impl Place {
         replace_line(&settings, "listen =", &format!("listen = \"127.0.0.1:{port}\""));
         for site in SITES.iter().map(|site| self.site_config(site)).filter(|file| file.is_file()) {
             replace_line(&site, "coordinator =", &format!("coordinator = \"https://127.0.0.1:{port}\""));
+        }
+    }
+
+    /// Signs the roster of all who are enrolled; every site approves it.
+    fn pin_roster(&self) {
+        let federation = self.federation();
+        let signed = succeed(&["authority", "sign-roster", "--folder", text(&federation)]);
+        let digest = signed["digest"].as_str().expect("a digest");
+        for site in SITES {
+            let config = self.site_config(site);
+            let file = federation.join("roster");
+            let from = ["site", "roster", "--config", text(&config), "--file", text(&file)];
+            succeed(&[&from[..], &["--approve", digest]].concat());
         }
     }
 

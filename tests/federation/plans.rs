@@ -14,19 +14,21 @@ pub struct Tiny {
     pub min_sites: u32,
     pub absence_s: u64,
     pub local_steps: u32,
+    /// With secure aggregation.
+    pub masked: bool,
 }
 
 impl Default for Tiny {
     /// All three sites have to be in every round, so that a disturbed run has the same sum as one that is not.
     fn default() -> Self {
-        Self { min_sites: 3, absence_s: 60, local_steps: 2 }
+        Self { min_sites: 3, absence_s: 60, local_steps: 2, masked: false }
     }
 }
 
 impl Tiny {
     /// As a study lead writes it.
     pub fn text(self) -> String {
-        let Self { min_sites, absence_s, local_steps } = self;
+        let Self { min_sites, absence_s, local_steps, masked } = self;
         format!(
             r#"[study]
 name = "{STUDY}"
@@ -56,7 +58,7 @@ augment = ["flip", "gain"]
 mode = "none"
 
 [secagg]
-enabled = false
+enabled = {masked}
 
 [strategy]
 kind = "fedavg"

@@ -93,7 +93,7 @@ fn a_site_whose_officers_allow_nothing_refuses() {
 
 #[test]
 fn two_hundred_kills_lose_budget_and_never_regain_any() {
-    let plan = Tiny { min_sites: 2, absence_s: 1, local_steps: 10 };
+    let plan = Tiny { min_sites: 2, absence_s: 1, local_steps: 10, ..Tiny::default() };
     let text = private(plan, 8.0, 5000).replace(&format!("rounds = {ROUNDS}\n"), "rounds = 5000\n");
     let text = text
         .replace(&format!("every = {ROUNDS}"), "every = 50")

@@ -22,7 +22,7 @@ fn a_study_finishes_and_says_who_made_which_round() {
 
 #[test]
 fn a_site_that_dies_for_good_holds_up_its_round_for_absence_s_and_no_later_one() {
-    let plan = Tiny { min_sites: 2, absence_s: 1, local_steps: 50 };
+    let plan = Tiny { min_sites: 2, absence_s: 1, local_steps: 50, ..Tiny::default() };
     let mut federation = Federation::start(&plan.text());
     let events = federation.events("coordinator");
     wait_for("the first round", LONG, || (events.count_of("round_opened") > 0).then_some(()));

@@ -13,6 +13,11 @@ impl Desk {
         scores: Vec<ReportedScore>,
     ) -> Result<Released<Vec<ReportedScore>>, Refusal> {
         match plan.privacy.mode {
+            // A plan that hides each site's update from the coordinator does not show it each site's patients.
+            PrivacyMode::None if plan.secagg.enabled => Err(Refusal::new(
+                RefusalReason::PrivacyRequired,
+                "exact scores of one site stay here: the plan has secure aggregation",
+            )),
             PrivacyMode::None => self.without_privacy(plan, scores),
             PrivacyMode::Site | PrivacyMode::Client => self.payments.released_scores(scores).await,
         }
