@@ -1,7 +1,8 @@
 //! The whole privacy profile of a list of charges: δ for every ε, and ε for every δ.
 
 use super::charges::{merged, only_gaussian};
-use super::pld::{Composition, FINE};
+use super::pld::Composition;
+use super::refined::FINE;
 use super::side::SideLosses;
 use super::{AccountError, gaussian};
 use crate::{Adjacency, Charge, Delta, Epsilon};
