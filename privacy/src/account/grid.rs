@@ -21,8 +21,11 @@ pub(super) fn finest(sketch: &Sketch, delta: f64) -> f64 {
     let saddle = sketch.saddle_of_delta(delta.ln());
     let log_tail = (delta * TAIL_SHARE).ln();
     let grid = saddle.variance.sqrt() / FINE_BINS;
-    let span = sketch.lowered(saddle, sketch.frame(saddle, log_tail), log_tail, grid).span;
-    (sketch.width() / CELLS_MAX).max(span / BINS_MAX).max(GRID_MIN)
+    let frame = sketch.lowered(saddle, sketch.frame(saddle, log_tail), log_tail, grid);
+    let (cells, bins) = (sketch.width() / CELLS_MAX, frame.span / BINS_MAX);
+    // Losses that hardly differ are still counted in multiples of the grid.
+    let indices = (frame.top.abs() / TOP_MAX).max(sketch.largest() / INDEX_MAX);
+    cells.max(bins).max(indices).max(GRID_MIN)
 }
 
 /// Cells of one mechanism's losses: at least these, so that its shape is seen, and at most these, for memory and time.
@@ -31,6 +34,10 @@ const CELLS_MAX: f64 = 1_048_576.0;
 
 /// Bins of the window of a grid that is chosen; [`super::side`] may double them.
 const BINS_MAX: f64 = 1_048_576.0;
+
+/// Grid points up to the top of a window, and up to the loss of one use: below what [`super::side`] and integers can count.
+const TOP_MAX: f64 = 1e14;
+const INDEX_MAX: f64 = 1e12;
 
 /// Bins over which a fine grid spreads the decisive losses.
 const FINE_BINS: f64 = 1e4;

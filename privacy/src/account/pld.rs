@@ -1,7 +1,7 @@
 //! ε from privacy loss distributions: composed on finer and finer grids, each of which gives an upper bound.
 
 use super::charges::{is_symmetric, merged, only_gaussian};
-use super::refined::Refined;
+use super::refined::{FINE, Refined};
 use super::side::SideLosses;
 use super::sketch::Sketch;
 use super::step::{Side, Step};
@@ -63,9 +63,8 @@ impl Composition {
 
     /// ε at δ, on grids that are refined until it moves by less than 0.1 %.
     pub(super) fn refined(&self, delta: Delta) -> Result<PldEpsilon, AccountError> {
-        let finest = self.finest(delta.get());
         let sides = self.sides.par_iter();
-        let coarse = sides.map(|(sketch, steps)| Refined::coarse(sketch, steps, delta.get(), finest));
+        let coarse = sides.map(|(sketch, steps)| Refined::coarse(sketch, steps, delta.get()));
         let mut sides: Vec<Refined> = coarse.collect();
         loop {
             // A side whose bound is below the other's needs no better one.
@@ -79,21 +78,16 @@ impl Composition {
         }
     }
 
-    /// Both sides on one grid, made for the δ around these.
-    pub(super) fn on_grid(&self, grid: f64, log_deltas: &[f64]) -> Vec<SideLosses> {
-        let side = |(sketch, steps): &(Sketch, Vec<_>)| SideLosses::on_grid(sketch.clone(), steps, grid, log_deltas);
+    /// Each side on a grid that is fine for all of these δ.
+    pub(super) fn on_fine_grids(&self, deltas: &[f64]) -> Vec<SideLosses> {
+        let log_deltas: Vec<f64> = deltas.iter().map(|delta| delta.ln()).collect();
+        let side = |(sketch, steps): &(Sketch, Vec<_>)| {
+            let grids = deltas.iter().map(|delta| grid::overestimating_by(FINE, sketch, *delta));
+            let finest = deltas.iter().map(|delta| grid::finest(sketch, *delta)).fold(0.0, f64::max);
+            let grid = grids.fold(f64::INFINITY, f64::min).max(finest);
+            SideLosses::on_grid(sketch.clone(), steps, grid, &log_deltas)
+        };
         self.sides.par_iter().map(side).collect()
-    }
-
-    /// The grid that should overestimate ε by a share of `error` from either side.
-    pub(super) fn grid(&self, delta: f64, error: f64) -> f64 {
-        let grids = self.sides.iter().map(|(sketch, _)| grid::overestimating_by(error, sketch, delta));
-        grids.fold(f64::INFINITY, f64::min).max(self.finest(delta))
-    }
-
-    /// The finest grid that the limits on time and memory allow.
-    fn finest(&self, delta: f64) -> f64 {
-        self.sides.iter().map(|(sketch, _)| grid::finest(sketch, delta)).fold(0.0, f64::max)
     }
 }
 

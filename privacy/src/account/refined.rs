@@ -25,8 +25,8 @@ pub(super) struct Refined<'a> {
 
 impl<'a> Refined<'a> {
     /// On a grid that is quick to use.
-    pub(super) fn coarse(sketch: &'a Sketch, steps: &'a [(Step, u64)], delta: f64, finest: f64) -> Self {
-        let grid = grid::overestimating_by(COARSE, sketch, delta).max(finest);
+    pub(super) fn coarse(sketch: &'a Sketch, steps: &'a [(Step, u64)], delta: f64) -> Self {
+        let (grid, finest) = (grid::overestimating_by(COARSE, sketch, delta), grid::finest(sketch, delta));
         let tilt = sketch.saddle_of_delta(delta.ln()).tilt;
         let (epsilon, divisor, refinements, settled) = (0.0, 1.0, 0, false);
         let mut coarse = Self { sketch, steps, delta, tilt, finest, grid, epsilon, divisor, refinements, settled };

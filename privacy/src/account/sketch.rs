@@ -13,6 +13,7 @@ use super::zcdp::golden_minimum;
 pub(super) struct Sketch {
     parts: Vec<(Vec<Atom>, f64)>,
     width: f64,
+    largest: f64,
 }
 
 /// A tilt λ, and the loss and the variance of the composition under it.
@@ -30,6 +31,8 @@ pub(super) struct Saddle {
 pub(super) struct Frame {
     pub(super) tilt: f64,
     pub(super) span: f64,
+    /// The highest loss.
+    pub(super) top: f64,
     /// Of these, those that are looked at; the rest only keeps others from falling on them.
     kept: f64,
 }
@@ -37,7 +40,8 @@ pub(super) struct Frame {
 impl Sketch {
     pub(super) fn of(steps: &[(Step, u64)]) -> Self {
         let parts = steps.iter().map(|(step, times)| (outline(step), *times as f64)).collect();
-        Self { parts, width: width(steps) }
+        let (low, high) = range(steps);
+        Self { parts, width: (high - low).max(0.0), largest: low.abs().max(high.abs()) }
     }
 
     /// ln E[e^(λL)] of the composition, with derivatives.
@@ -103,7 +107,7 @@ impl Sketch {
         let bottom = bottom.min(saddle.epsilon - saddle.variance.sqrt());
         // Mass above the window wraps around below ε, where untilting raises it by e^(λ length): there it does no harm.
         let wrapped = self.tilted_tail(tilt, WRAPPED.ln() - self.disadvantage(saddle, tilt)) - saddle.epsilon;
-        Frame { tilt, kept: top - bottom, span: (top - bottom).max(wrapped) }
+        Frame { tilt, top, kept: top - bottom, span: (top - bottom).max(wrapped) }
     }
 
     /// ln of how much less the losses at the saddle point weigh under another tilt than under their own.
@@ -184,12 +188,18 @@ impl Sketch {
     pub(super) fn width(&self) -> f64 {
         self.width
     }
+
+    /// The largest of them, of either sign.
+    pub(super) fn largest(&self) -> f64 {
+        self.largest
+    }
 }
 
-fn width(steps: &[(Step, u64)]) -> f64 {
+/// The smallest and the largest finite loss of one use; both 0 where there is none.
+fn range(steps: &[(Step, u64)]) -> (f64, f64) {
     let ranges = steps.iter().map(|(step, _)| step.range());
     let (low, high) = ranges.fold((f64::INFINITY, f64::NEG_INFINITY), |all, one| (all.0.min(one.0), all.1.max(one.1)));
-    (high - low).max(0.0)
+    if low <= high { (low, high) } else { (0.0, 0.0) }
 }
 
 /// The finite atoms, thinned to a number that is quick to sum.
