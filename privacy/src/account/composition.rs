@@ -200,8 +200,8 @@ fn plans(length: usize) -> (Arc<dyn RealToComplex<f64>>, Arc<dyn ComplexToReal<f
     (planner.plan_fft_forward(length), planner.plan_fft_inverse(length))
 }
 
-/// Longer plans are not kept: all up to here take 20 MB together.
-const KEPT_LENGTH_MAX: usize = 1 << 18;
+/// Longer plans are not kept: all up to here take 40 MB together.
+const KEPT_LENGTH_MAX: usize = 1 << 19;
 
 /// Tilts and normalises losses and wraps them around; returns the logarithm of the norm.
 fn fold(losses: &GridLosses, tilt: f64, input: &mut [f64]) -> f64 {

@@ -77,7 +77,7 @@ fn enough(grid: f64) -> f64 {
 const TOLERANCE: f64 = 1e-3;
 
 /// What the grid of the answer should overestimate ε by: far less than [`TOLERANCE`].
-pub(super) const FINE: f64 = 4e-6;
+pub(super) const FINE: f64 = 1e-6;
 
 /// What it should at most overestimate ε by on grids of [`GRID_OF_OTHERS`] and below.
 const NEARLY: f64 = 1e-4;
@@ -86,7 +86,7 @@ const NEARLY: f64 = 1e-4;
 const GRID_OF_OTHERS: f64 = 6e-5;
 
 /// What the first grid should overestimate ε by.
-const COARSE: f64 = 256.0 * FINE;
+const COARSE: f64 = 400.0 * FINE;
 
 /// What wider cells where little mass is add to a grid's overestimate, as a factor.
 const COARSENED: f64 = 4.0 / 3.0;

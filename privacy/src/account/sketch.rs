@@ -279,7 +279,7 @@ pub(super) fn raised_max(saddle: Saddle) -> f64 {
 }
 
 /// Share of ε that raising may add.
-const RAISED_MAX: f64 = 1.5e-6;
+const RAISED_MAX: f64 = 5e-7;
 
 /// What the spectrum of one use may be off by, for choosing a window.
 const STEP_ERROR: f64 = 5e-12;
