@@ -79,7 +79,7 @@ impl Composed {
 
     /// The smallest ε >= 0 in the window with δ(ε) <= `delta`; `None` if it is below the window, infinite if above it.
     pub(super) fn epsilon(&self, delta: f64) -> Option<f64> {
-        if !(self.beyond < delta) {
+        if self.beyond.is_nan() || self.beyond >= delta {
             return Some(f64::INFINITY);
         }
         let rise = -(-self.grid).exp_m1();
@@ -88,7 +88,7 @@ impl Composed {
             // Invariant: `above` is δ at this bin's loss, and δ(ε) = above + weight (1 - e^(ε - loss)) just below it.
             weight = mass + weight * (1.0 - rise);
             let next = above + weight * rise;
-            if !(next <= delta) {
+            if next.is_nan() || next > delta {
                 let within = (-(delta - above) / weight).ln_1p();
                 let epsilon = index as f64 * self.grid + within;
                 return Some(if epsilon.is_nan() { f64::INFINITY } else { epsilon.max(0.0) });
