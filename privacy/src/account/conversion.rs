@@ -27,7 +27,9 @@ pub fn epsilon_rdp(charges: &[Charge], delta: Delta) -> Result<RdpEpsilon, Accou
     let least = whole.0.iter().map(|(order, rdp)| epsilon_at(*order, *rdp, delta)).fold(f64::INFINITY, f64::min);
     let mut orders = orders();
     let first = orders.first().copied();
-    orders.retain(|order| Some(*order) == first || epsilon_at(*order, whole.at_least(*order), delta) <= least);
+    // Both ends stay, so that it is seen when an end is best.
+    let can_be_best = |order: f64| epsilon_at(order, whole.at_least(order), delta) <= least;
+    orders.retain(|order| order.fract() == 0.0 || Some(*order) == first || can_be_best(*order));
     best_epsilon(&orders, |order| whole.get(order).unwrap_or_else(|| rdp_of_all(&charges, order)), delta)
 }
 
@@ -123,6 +125,8 @@ mod tests {
             Charge { mechanism: Mechanism::Laplace { scale: LaplaceScale::new(3.0).expect("a scale") }, times: 7 };
         for charges in [
             vec![sampled(1.0, 0.01, 1000)],
+            vec![sampled(1.5, 0.01, 1000)],
+            vec![sampled(100.0, 0.001, 10)],
             vec![sampled(0.6, 0.001, 10_000)],
             vec![sampled(1.0, 0.5, 50)],
             vec![sampled(0.05, 0.01, 3)],
