@@ -2,15 +2,16 @@
 //!
 //! `cargo bench -p wardround-client --profile dev --bench federated_study -- PLAN DATA [SEEDS] [EPSILONS]`
 //!
-//! PLAN is a plan; DATA a folder of site folders (both relative to the repository root) or `phantoms`, those of the
-//! default demo, made anew for each seed; SEEDS the number of seeds (3). For each seed the sites train from the same
+//! PLAN is a plan; DATA a folder of site folders (both relative to the repository root), or `phantoms` or `phantoms-large`,
+//! those of the demo without privacy and with it, made anew for each seed; SEEDS the number of seeds (3). For each seed the sites train from the same
 //! initial weights: together (FedAvg, every site alike, without secure aggregation) and alone, each for the same
 //! number of local steps. Printed are mean Dice over each site's validation patients at the images' own resolution, and
 //! processor seconds. `RAYON_NUM_THREADS` bounds threads.
 //!
-//! EPSILONS, for a private plan: the study once for each, for example `none,8,3,1`; `none` is ordinary training by the same
-//! plan. Alone is always without noise: what never leaves a hospital needs none. The noise comes from a public seed, so the
-//! figures repeat and the models are nobody's to release.
+//! EPSILONS, for a private plan: the study once for each, for example `none,clipped,8,3,1`; `none` is ordinary training by the
+//! same plan, `clipped` makes the private steps without their noise. Alone is always ordinary training: what never leaves a
+//! hospital needs no noise. Coins and noise come from a public seed, so the figures repeat and the models are nobody's to
+//! release.
 
 use rayon::prelude::*;
 use std::ops::ControlFlow;
@@ -19,12 +20,15 @@ use std::time::{Duration, Instant};
 use wardround_client::StepGuard;
 use wardround_imaging::{Patient, PatientGrouping, SiteFolder, SynthPlan, synth};
 use wardround_metrics::dice::Summary;
-use wardround_models::{ComputeDevice, Evaluator, Trainer, TrainingSet, initial_weights};
+use wardround_models::{ComputeDevice, Evaluator, Guard, GuardError, Trainer, TrainingSet, initial_weights};
 use wardround_plan::{Plan, RoundNumber, StreamKey, Weights};
-use wardround_privacy::{PrivateSteps, SimulatedNoise, StudyCost};
+use wardround_privacy::{Clip, ClipNorm, PoissonSample, PrivateSteps, SamplingRate, SimulatedNoise, StudyCost};
 
 /// Nothing here is expected to fail; what does ends the program with its text.
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// One round at one site.
+type Local = Box<dyn Fn(&Plan, &Site, &Weights, RoundNumber) -> Outcome<Weights> + Sync>;
 
 struct Site {
     name: String,
@@ -49,28 +53,53 @@ fn main() -> Outcome<()> {
     let plan = Plan::from_toml(&std::fs::read_to_string(rooted(plan))?)?;
     let own = plan.privacy.epsilon.map_or("none".into(), |epsilon| epsilon.to_string());
     let start = Instant::now();
-    for epsilon in more.get(1).unwrap_or(&own).split(',') {
-        let epsilon = (epsilon != "none").then(|| epsilon.parse()).transpose()?;
-        seeded_studies(&plan, data, seeds, epsilon)?;
+    for asked in more.get(1).unwrap_or(&own).split(',') {
+        let protection = match asked {
+            "none" => Protection::None,
+            "clipped" => Protection::Clipped,
+            epsilon => Protection::Epsilon(epsilon.parse()?),
+        };
+        seeded_studies(&plan, data, seeds, protection)?;
     }
     println!("{:.0} s processor, {:.0} s wall", processor_time().as_secs_f64(), start.elapsed().as_secs_f64());
     Ok(())
 }
 
-/// One study for each seed, at this ε or without privacy.
-fn seeded_studies(plan: &Plan, data: &str, seeds: u64, epsilon: Option<f64>) -> Outcome<()> {
+/// What is done for the patients of a study.
+#[derive(Clone, Copy)]
+enum Protection {
+    None,
+    Clipped,
+    Epsilon(f64),
+}
+
+/// One study for each seed.
+fn seeded_studies(plan: &Plan, data: &str, seeds: u64, protection: Protection) -> Outcome<()> {
     let mut plan = plan.clone();
-    plan.privacy.epsilon = epsilon;
+    match protection {
+        Protection::None => plan.privacy.epsilon = None,
+        Protection::Clipped => {}
+        Protection::Epsilon(epsilon) => plan.privacy.epsilon = Some(epsilon),
+    }
     let cost = plan.privacy.site().map(|_| StudyCost::of(&plan)).transpose()?;
-    let promise = cost.as_ref().map_or("no privacy".into(), |cost| {
-        format!("epsilon {}, noise multiplier {:.3}", cost.budget().0, cost.noise_multiplier())
-    });
+    let local: Local = match (protection, cost) {
+        (Protection::Clipped, _) => Box::new(clipped_round),
+        (_, Some(cost)) => Box::new(move |plan, site, model, round| private_round(plan, &cost, site, model, round)),
+        (_, None) => Box::new(local_round),
+    };
+    let promise = match (protection, StudyCost::of(&plan)) {
+        (Protection::Epsilon(epsilon), Ok(cost)) => {
+            format!("epsilon {epsilon}, noise multiplier {:.3}", cost.noise_multiplier())
+        }
+        (Protection::Clipped, _) => "clipped, no noise, no privacy".into(),
+        _ => "no privacy".into(),
+    };
     println!("{promise}");
     let mut all = Vec::new();
     for seed in 0..seeds {
         plan.study.seed = seed;
         let sites = sites(&plan, data)?;
-        all.push(study(&plan, cost.as_ref(), &sites)?);
+        all.push(study(&plan, &local, &sites)?);
     }
     let mean = |part: fn(&Scores) -> f64| mean(all.iter().flatten().map(part));
     let (federated, alone) = (mean(|s| s.federated), mean(|s| s.alone));
@@ -79,12 +108,12 @@ fn seeded_studies(plan: &Plan, data: &str, seeds: u64, epsilon: Option<f64>) -> 
 }
 
 fn sites(plan: &Plan, data: &str) -> Outcome<Vec<Site>> {
-    if data != "phantoms" {
-        return sites_below(plan, &rooted(data));
-    }
+    let hospitals = match data {
+        "phantoms" => SynthPlan::default(),
+        "phantoms-large" => SynthPlan::large(),
+        folder => return sites_below(plan, &rooted(folder)),
+    };
     let folder = tempfile::tempdir()?;
-    let private = plan.privacy.mode == wardround_plan::PrivacyMode::Site;
-    let hospitals = if private { SynthPlan::large() } else { SynthPlan::default() };
     synth(folder.path(), &SynthPlan { seed: plan.study.seed, ..hospitals })?;
     sites_below(plan, folder.path())
 }
@@ -104,9 +133,9 @@ fn site(plan: &Plan, folder: &Path) -> Outcome<Site> {
     Ok(Site { name, train: TrainingSet::prepare(plan, &images.train)?, validation: images.validation })
 }
 
-fn study(plan: &Plan, cost: Option<&StudyCost>, sites: &[Site]) -> Outcome<Vec<Scores>> {
+fn study(plan: &Plan, local: &Local, sites: &[Site]) -> Outcome<Vec<Scores>> {
     let (before, seed) = (processor_time(), plan.study.seed);
-    let federated = together(plan, cost, sites)?;
+    let federated = together(plan, local, sites)?;
     let scores: Vec<Scores> = sites
         .par_iter()
         .map(|site| {
@@ -123,14 +152,11 @@ fn study(plan: &Plan, cost: Option<&StudyCost>, sites: &[Site]) -> Outcome<Vec<S
     Ok(scores)
 }
 
-fn together(plan: &Plan, cost: Option<&StudyCost>, sites: &[Site]) -> Outcome<Weights> {
+fn together(plan: &Plan, local: &Local, sites: &[Site]) -> Outcome<Weights> {
     let mut model = initial_weights(plan);
     for round in rounds(plan) {
-        let local = |site: &Site| match cost {
-            Some(cost) => private_round(plan, cost, site, &model, round),
-            None => local_round(plan, site, &model, round),
-        };
-        let updated: Vec<Weights> = sites.par_iter().map(local).collect::<Outcome<_>>()?;
+        let updated: Vec<Weights> =
+            sites.par_iter().map(|site| local(plan, site, &model, round)).collect::<Outcome<_>>()?;
         model = mean_model(&updated)?;
     }
     Ok(model)
@@ -144,6 +170,42 @@ fn local_round(plan: &Plan, site: &Site, model: &Weights, round: RoundNumber) ->
     let keys = StreamKey::from_public_seed(plan.study.seed).derive(&site.name);
     let trainer = Trainer::new(plan, ComputeDevice::Cpu)?;
     Ok(trainer.train(model, &site.train, round, &keys, &mut |_| ControlFlow::Continue(()))?)
+}
+
+/// Coins and clip as the plan says, and no noise.
+struct Noiseless {
+    rate: SamplingRate,
+    clip: Clip,
+    divisor: f64,
+    coins: SimulatedNoise,
+}
+
+impl Guard for Noiseless {
+    fn draw(&mut self, patients: usize) -> Result<Vec<usize>, GuardError> {
+        PoissonSample::draw(patients, self.rate, &mut self.coins).map_err(|error| GuardError(error.to_string()))
+    }
+
+    fn clip_factor(&self, norm_squared: f64) -> f64 {
+        self.clip.factor(norm_squared)
+    }
+
+    fn noisy_mean(&mut self, clipped: &[f64]) -> Result<Vec<f64>, GuardError> {
+        Ok(clipped.iter().map(|value| value / self.divisor).collect())
+    }
+}
+
+fn clipped_round(plan: &Plan, site: &Site, model: &Weights, round: RoundNumber) -> Outcome<Weights> {
+    let keys = StreamKey::from_public_seed(plan.study.seed).derive(&site.name);
+    let terms = plan.privacy.site().ok_or("the plan is not private")?;
+    let mut guard = Noiseless {
+        rate: SamplingRate::new(terms.sampling_rate)?,
+        clip: Clip { norm: ClipNorm::new(terms.clip)?, kind: terms.clip_kind },
+        divisor: f64::from(plan.training.expected_batch_patients.ok_or("the plan is not private")?),
+        coins: SimulatedNoise::new(&keys, &format!("round {round}")),
+    };
+    let trainer = Trainer::new(plan, ComputeDevice::Cpu)?;
+    let go_on = &mut |_| ControlFlow::Continue(());
+    Ok(trainer.train_private(model, &site.train, round, &keys, &mut guard, go_on)?)
 }
 
 fn private_round(plan: &Plan, cost: &StudyCost, site: &Site, model: &Weights, round: RoundNumber) -> Outcome<Weights> {

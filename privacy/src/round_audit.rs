@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn what_the_attack_shows_is_below_the_claim_and_not_nothing() {
-        for terms in ["epsilon = 8.0\n", "epsilon = 8.0\nclip_kind = \"automatic\"\nnoise = \"exact\"\n"] {
+        for terms in ["epsilon = 8.0\n", "epsilon = 8.0\nnoise = \"exact\"\n"] {
             let found = attack(&plan(terms), &plan(terms));
             let claimed = found.claimed.get();
             assert!((0.2 * claimed..=claimed).contains(&found.at_least), "{found:?}");

@@ -10,7 +10,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
-use wardround_plan::{DataSetName, Digest, LedgerHead};
+use wardround_plan::{DataSetName, Digest, LedgerHead, Timestamp};
 
 /// What the signed bytes begin with, so that the signature of a decision is one of nothing else.
 const DOMAIN: &[u8] = b"wardround officers' decision, version 1\n";

@@ -7,7 +7,7 @@ use wardround_client::KeptStudy;
 use wardround_plan::{DataSetName, Digest, Plan, RoundNumber, Timestamp};
 use wardround_privacy::{
     Adjacency, Budget, Composition, Confidence, Decision, Delta, Epsilon, Ledger, LedgerId, Link, Log, OfficerKey,
-    OfficerSecret, Purpose, StudyCost,
+    OfficerSecret, Purpose, RoundAudit, StudyCost,
 };
 use wardround_report::Promise;
 
