@@ -38,6 +38,8 @@ pub(super) struct Composed {
     /// Mass that is above every ε.
     beyond: f64,
     tilted: Vec<f64>,
+    /// How much of each is a bound on its error.
+    raise: f64,
     tilt: f64,
     log_scale: f64,
 }
@@ -59,7 +61,7 @@ impl Composed {
     pub(super) fn of(parts: &[Repeated], window: Window) -> Option<Self> {
         let grid = parts.first().map_or(1.0, |part| part.losses.grid);
         let steps: f64 = parts.iter().map(|part| part.times as f64).sum();
-        let (tilted, log_moment) = transform(parts, window);
+        let Transformed { tilted, raise, log_moment } = transform(parts, window);
         let infinite: f64 = parts.iter().map(|part| part.times as f64 * part.losses.infinity).sum();
         // The moment of one use is off by a few units in the last place, and is raised to the number of uses.
         let log_scale = log_moment + 8.0 * f64::EPSILON * (steps + log_moment.abs());
@@ -69,6 +71,7 @@ impl Composed {
             top: window.top,
             beyond: window.beyond + infinite,
             tilted,
+            raise,
             tilt: window.tilt,
             log_scale,
         })
@@ -76,9 +79,7 @@ impl Composed {
 
     /// The smallest ε >= 0 in the window with δ(ε) <= `delta`; `None` if it is below the window, infinite if above it.
     pub(super) fn epsilon(&self, delta: f64) -> Option<f64> {
-        // NaN is not below anything.
-        let bounded = self.beyond < delta;
-        if !bounded {
+        if self.beyond.is_nan() || self.beyond >= delta {
             return Some(f64::INFINITY);
         }
         let rise = -(-self.grid).exp_m1();
@@ -87,8 +88,7 @@ impl Composed {
             // Invariant: `above` is δ at this bin's loss, and δ(ε) = above + weight (1 - e^(ε - loss)) just below it.
             weight = mass + weight * (1.0 - rise);
             let next = above + weight * rise;
-            let still_within = next <= delta;
-            if !still_within {
+            if next.is_nan() || next > delta {
                 let within = (-(delta - above) / weight).ln_1p();
                 let epsilon = index as f64 * self.grid + within;
                 return Some(if epsilon.is_nan() { f64::INFINITY } else { epsilon.max(0.0) });
@@ -111,23 +111,51 @@ impl Composed {
         Some(self.beyond + within)
     }
 
+    /// About how much of δ(ε) is bounds on errors.
+    pub(super) fn raised(&self, epsilon: f64) -> f64 {
+        let scale = (self.log_scale - self.tilt * epsilon).exp();
+        self.raise * scale / (self.tilt * (self.tilt + 1.0) * self.grid)
+    }
+
     /// Bins from the highest down, untilted.
     fn masses(&self) -> impl Iterator<Item = (i64, f64)> {
-        self.tilted.iter().enumerate().map(|(down, tilted)| {
+        let ratio = (self.tilt * self.grid).exp();
+        let mut weight = 0.0;
+        self.tilted.iter().enumerate().map(move |(down, tilted)| {
             let index = self.top - down as i64;
-            (index, tilted * (self.log_scale - self.tilt * index as f64 * self.grid).exp())
+            // One exponential for each run of bins; the rest are products, too few to gather errors.
+            weight = if down % RUN == 0 { self.weight(index) } else { weight * ratio };
+            (index, tilted * weight)
         })
+    }
+
+    /// What makes a tilted bin a mass; rounded up where it would vanish.
+    fn weight(&self, index: i64) -> f64 {
+        (self.log_scale - self.tilt * index as f64 * self.grid).max(LOG_WEIGHT_MIN).exp()
     }
 }
 
-/// Tilted masses from the window's top down, each raised by its rounding error, and the logarithm of their scale.
-fn transform(parts: &[Repeated], window: Window) -> (Vec<f64>, f64) {
+/// Bins that share an exponential.
+const RUN: usize = 32;
+
+/// ln of the smallest weight.
+const LOG_WEIGHT_MIN: f64 = -700.0;
+
+/// Tilted masses from the window's top down, each raised by a bound on its rounding error.
+struct Transformed {
+    tilted: Vec<f64>,
+    raise: f64,
+    /// ln of their scale.
+    log_moment: f64,
+}
+
+fn transform(parts: &[Repeated], window: Window) -> Transformed {
     let length = window.length;
     let (forward, inverse) = plans(length);
     let depth = (length as f64).log2() + 1.0;
     let mut input = forward.make_input_vec();
     let mut spectrum = forward.make_output_vec();
-    let mut product = vec![Certain { value: Complex::new(1.0, 0.0), error: 0.0 }; spectrum.len()];
+    let mut product = Vec::new();
     let mut log_moment = 0.0;
     for part in parts {
         log_moment += part.times as f64 * fold(&part.losses, window.tilt, &mut input);
@@ -135,9 +163,8 @@ fn transform(parts: &[Repeated], window: Window) -> (Vec<f64>, f64) {
         let (first, last) = part.losses.ends();
         let reach = window.tilt * part.losses.grid * (last - first) as f64;
         let error = QUADRATURE_ERROR + ROUNDING * (8.0 * depth + 4.0 * reach.abs() + 64.0);
-        for (so_far, value) in product.iter_mut().zip(&spectrum) {
-            *so_far = so_far.times(Certain::power(*value, error, part.times));
-        }
+        let uses = Uses::new(part.times, error);
+        multiply(&mut product, spectrum.iter().map(|value| uses.of(*value)));
     }
     let (size, error) = total(&product, length);
     let raise = error + ROUNDING * 8.0 * depth * size;
@@ -148,8 +175,17 @@ fn transform(parts: &[Repeated], window: Window) -> (Vec<f64>, f64) {
     spectrum[0].im = 0.0;
     spectrum[length / 2].im = 0.0;
     inverse.process(&mut spectrum, &mut input).expect("both buffers were made by the plan, the ends are real");
-    let bin = |index: i64| input[index.rem_euclid(length as i64) as usize].max(0.0) + raise;
-    ((0..length as i64).map(|down| bin(window.top - down)).collect(), log_moment)
+    let (below, above) = input.split_at(window.top.rem_euclid(length as i64) as usize + 1);
+    let down = below.iter().rev().chain(above.iter().rev());
+    Transformed { tilted: down.map(|bin| bin.max(0.0) + raise).collect(), raise, log_moment }
+}
+
+fn multiply(product: &mut Vec<Certain>, factors: impl Iterator<Item = Certain>) {
+    if product.is_empty() {
+        product.extend(factors);
+        return;
+    }
+    product.iter_mut().zip(factors).for_each(|(so_far, factor)| *so_far = so_far.times(factor));
 }
 
 /// Both transforms; those of ordinary lengths are planned once, since that takes longer than to use them.
@@ -164,8 +200,8 @@ fn plans(length: usize) -> (Arc<dyn RealToComplex<f64>>, Arc<dyn ComplexToReal<f
     (planner.plan_fft_forward(length), planner.plan_fft_inverse(length))
 }
 
-/// Longer plans are not kept: all up to here take 20 MB together.
-const KEPT_LENGTH_MAX: usize = 1 << 18;
+/// Longer plans are not kept: all up to here take 40 MB together.
+const KEPT_LENGTH_MAX: usize = 1 << 19;
 
 /// Tilts and normalises losses and wraps them around; returns the logarithm of the norm.
 fn fold(losses: &GridLosses, tilt: f64, input: &mut [f64]) -> f64 {
@@ -198,18 +234,36 @@ impl Certain {
         let error = self.error * theirs + ours * other.error + self.error * other.error;
         Self { value: self.value * other.value, error: error + 4.0 * ROUNDING * ours * theirs }
     }
+}
 
-    /// A power of a value of norm at most 1 whose own error is `error`: (|v| + e)^n - |v|^n is about n e |v|^(n-1) e^(n e),
-    /// and below that plus e² where |v| is no larger than e.
-    fn power(value: Complex<f64>, error: f64, exponent: u64) -> Self {
-        let times = exponent as f64;
-        // |v|^n < e^-750: most of a long spectrum.
-        if (1.0 - value.norm_sqr()) * (times - 1.0) > 1500.0 {
-            return Self { value: Complex::default(), error: error * error };
+/// The power by which every value of a spectrum is raised.
+struct Uses {
+    times: u64,
+    /// A bound on the error of each value.
+    error: f64,
+    /// What a value's error adds to its power, for each unit of the power but one.
+    growth: f64,
+    /// What stands for a power that is next to nothing.
+    faded: Certain,
+}
+
+impl Uses {
+    fn new(times: u64, error: f64) -> Self {
+        // Where |v|^n < e^-F, n > 2F, and (|v| + e)^n <= max(|v|^n, 2^-n) e^(2 n e).
+        let faded = (2.0 * times as f64 * error - FADED).exp();
+        let growth = times as f64 * (error + 4.0 * ROUNDING) * (times as f64 * error).exp();
+        Self { times, error, growth, faded: Certain { value: Complex::default(), error: faded } }
+    }
+
+    /// A power of a value of norm at most 1: (|v| + e)^n - |v|^n is about n e |v|^(n-1) e^(n e), and below that plus e² where
+    /// |v| is no larger than e.
+    fn of(&self, value: Complex<f64>) -> Certain {
+        // |v|^n < e^-F: most of a long spectrum.
+        if (1.0 - value.norm_sqr()) * (self.times as f64 - 1.0) > 2.0 * FADED {
+            return self.faded;
         }
-        let below = power(value, exponent - 1);
-        let first = times * (error + 4.0 * ROUNDING) * norm(below) * (times * error).exp();
-        Self { value: below * value, error: first + error * error }
+        let below = power(value, self.times - 1);
+        Certain { value: below * value, error: self.growth * norm(below) + self.error * self.error }
     }
 }
 
@@ -235,6 +289,9 @@ fn total(product: &[Certain], length: usize) -> (f64, f64) {
     let sums = product.iter().fold((0.0, 0.0), |sum, one| (sum.0 + norm(one.value), sum.1 + one.error));
     (2.0 * sums.0 / length as f64, 2.0 * sums.1 / length as f64)
 }
+
+/// -ln of what is nothing in a normalised spectrum: far less than any rounding error of its transform.
+const FADED: f64 = 50.0;
 
 /// Half a unit in the last place.
 const ROUNDING: f64 = f64::EPSILON / 2.0;

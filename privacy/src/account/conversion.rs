@@ -23,8 +23,46 @@ pub struct RdpEpsilon {
 /// [`AccountError`] where the charges are too many, or no order gives a finite bound.
 pub fn epsilon_rdp(charges: &[Charge], delta: Delta) -> Result<RdpEpsilon, AccountError> {
     let charges = merged(charges)?;
-    best_epsilon(&orders(), |order| rdp_of_all(&charges, order), delta)
+    let whole = Whole::of(&charges);
+    let least = whole.0.iter().map(|(order, rdp)| epsilon_at(*order, *rdp, delta)).fold(f64::INFINITY, f64::min);
+    let mut orders = orders();
+    let first = orders.first().copied();
+    // Both ends stay, so that it is seen when an end is best.
+    let can_be_best = |order: f64| epsilon_at(order, whole.at_least(order), delta) <= least;
+    orders.retain(|order| order.fract() == 0.0 || Some(*order) == first || can_be_best(*order));
+    best_epsilon(&orders, |order| whole.get(order).unwrap_or_else(|| rdp_of_all(&charges, order)), delta)
 }
+
+/// ε(a) at the whole orders: a hundredth of the work of the orders between them.
+struct Whole(Vec<(f64, f64)>);
+
+impl Whole {
+    fn of(charges: &[Charge]) -> Self {
+        let whole = orders().into_iter().filter(|order| order.fract() == 0.0);
+        Self(whole.map(|order| (order, rdp_of_all(charges, order))).collect())
+    }
+
+    fn get(&self, order: f64) -> Option<f64> {
+        self.0.iter().find(|(whole, _)| *whole == order).map(|(_, rdp)| *rdp)
+    }
+
+    /// What ε(a) is at least: (a - 1) ε(a) is convex and 0 at 0 and 1, so on either side of two orders it is above their line.
+    fn at_least(&self, order: f64) -> f64 {
+        if let Some(rdp) = self.get(order) {
+            return rdp;
+        }
+        let weighted =
+            |whole: f64| if whole > 1.0 { self.get(whole).map(|rdp| (whole - 1.0) * rdp) } else { Some(0.0) };
+        let line = |near: f64, far: f64| Some((weighted(near)?, weighted(far)?, (order - near).abs()));
+        let beyond = |(near, far, distance): (f64, f64, f64)| near + distance * (near - far);
+        let lines = [line(order.floor(), order.floor() - 1.0), line(order.ceil(), order.ceil() + 1.0)];
+        let highest = lines.into_iter().flatten().map(beyond).fold(0.0, f64::max);
+        highest * (1.0 - ROUND_DOWN) / (order - 1.0)
+    }
+}
+
+/// What rounding may add to a line.
+const ROUND_DOWN: f64 = 1e-9;
 
 /// The orders that are tried: 1.1 to 10.9 by tenths, 11 to 64, and four powers of two.
 pub(super) fn orders() -> Vec<f64> {
@@ -68,4 +106,38 @@ pub(super) fn log_delta_at(order: f64, rdp: f64, epsilon: f64) -> f64 {
     let total_variation = 0.5 * (-(-rdp).exp_m1()).ln();
     let moment = (order - 1.0) * (rdp - epsilon + (-1.0 / order).ln_1p()) - order.ln();
     total_variation.min(moment).min(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LaplaceScale, Mechanism, NoiseMultiplier, SamplingRate};
+
+    fn sampled(sigma: f64, rate: f64, times: u64) -> Charge {
+        let noise_multiplier = NoiseMultiplier::new(sigma).expect("a noise multiplier");
+        let sampling_rate = SamplingRate::new(rate).expect("a sampling rate");
+        Charge { mechanism: Mechanism::SampledGaussian { noise_multiplier, sampling_rate }, times }
+    }
+
+    #[test]
+    fn orders_that_are_not_looked_at_would_not_have_been_best() {
+        let laplace =
+            Charge { mechanism: Mechanism::Laplace { scale: LaplaceScale::new(3.0).expect("a scale") }, times: 7 };
+        for charges in [
+            vec![sampled(1.0, 0.01, 1000)],
+            vec![sampled(1.5, 0.01, 1000)],
+            vec![sampled(100.0, 0.001, 10)],
+            vec![sampled(0.6, 0.001, 10_000)],
+            vec![sampled(1.0, 0.5, 50)],
+            vec![sampled(0.05, 0.01, 3)],
+            vec![sampled(20.0, 0.5, 2000), laplace],
+            vec![laplace],
+        ] {
+            for delta in [1e-2, 1e-5, 1e-10] {
+                let delta = Delta::new(delta).expect("a delta");
+                let all = best_epsilon(&orders(), |order| rdp_of_all(&charges, order), delta);
+                assert_eq!(epsilon_rdp(&charges, delta), all, "{charges:?}");
+            }
+        }
+    }
 }

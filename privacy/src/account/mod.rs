@@ -8,8 +8,8 @@
 //!   [`DistributedNoise`], [`clip_noise_split`]: mechanisms and conversions beside these.
 //!
 //! A composition by PLD goes through these files: `charges` merges the list; `step` has the worst pair of outputs of each
-//! mechanism (`pair`, `lattice`); `sketch` chooses a tilt and a grid from a few hundred exact losses; `losses` puts each
-//! mechanism on the grid, rounded up (`cells`); `composition` composes by FFT; `side` picks the window; `pld` refines the grid.
+//! mechanism (`pair`, `lattice`); `sketch` chooses a tilt and `grid` a grid from a few hundred exact losses; `losses` puts each
+//! mechanism on the grid, rounded up (`cells`); `composition` composes by FFT; `side` picks the window; `refined` refines the grid.
 
 mod calibrate;
 mod cells;
@@ -22,6 +22,7 @@ mod error;
 mod filter;
 mod fixed_batch;
 mod gaussian;
+mod grid;
 mod lattice;
 mod losses;
 mod pair;
@@ -30,6 +31,7 @@ mod profile;
 mod quadrature;
 mod rdp;
 mod reading;
+mod refined;
 mod side;
 mod sketch;
 mod special;

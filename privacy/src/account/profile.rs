@@ -1,7 +1,7 @@
 //! The whole privacy profile of a list of charges: δ for every ε, and ε for every δ.
 
 use super::charges::{merged, only_gaussian};
-use super::pld::{Composition, FINE};
+use super::pld::Composition;
 use super::side::SideLosses;
 use super::{AccountError, gaussian};
 use crate::{Adjacency, Charge, Delta, Epsilon};
@@ -31,9 +31,7 @@ impl Profile {
             Some(sigma) => Losses::Gaussian { mu: sigma.recip() },
             None => {
                 let composition = Composition::of(&charges, adjacency, CUT)?;
-                let grids = GRID_DELTAS.map(|delta| composition.grid(delta, FINE));
-                let grid = grids.into_iter().fold(f64::INFINITY, f64::min);
-                Losses::Composed { sides: composition.on_grid(grid, &GRID_DELTAS.map(f64::ln)) }
+                Losses::Composed { sides: composition.on_fine_grids(&GRID_DELTAS) }
             }
         };
         Ok(Self { losses })

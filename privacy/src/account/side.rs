@@ -2,7 +2,7 @@
 
 use super::composition::{Composed, Repeated, Window, cumulants};
 use super::losses::GridLosses;
-use super::sketch::{Saddle, Sketch};
+use super::sketch::{Frame, Saddle, Sketch, raised_max};
 use super::step::Step;
 use rayon::prelude::*;
 
@@ -31,8 +31,10 @@ impl SideLosses {
         }
         let saddle = self.sketch.saddle_of_delta(delta.ln());
         let tail = delta * TAIL_SHARE;
-        let composed = (0..WIDENINGS)
-            .find_map(|widening| Composed::of(&self.parts, self.window(saddle, tail, widening)?)?.epsilon(delta));
+        let composed = self.composed(saddle, tail, |composed| {
+            let epsilon = composed.epsilon(delta)?;
+            Some((epsilon, composed.raised(epsilon) / delta))
+        });
         composed.unwrap_or(f64::INFINITY).min(self.epsilon_by_moment(delta))
     }
 
@@ -40,22 +42,38 @@ impl SideLosses {
     pub(super) fn delta(&self, epsilon: f64) -> f64 {
         let saddle = self.sketch.saddle_of_epsilon(epsilon);
         let tail = saddle.log_delta.clamp(LOG_DELTA_MIN, 0.0).exp() * TAIL_SHARE;
-        let composed = (0..WIDENINGS)
-            .find_map(|widening| Composed::of(&self.parts, self.window(saddle, tail, widening)?)?.delta(epsilon));
+        let composed = self.composed(saddle, tail, |composed| {
+            let delta = composed.delta(epsilon)?;
+            Some((delta, composed.raised(epsilon) / delta))
+        });
         composed.unwrap_or(1.0).min(self.delta_by_moment(saddle.tilt, epsilon)).min(self.total_variation()).min(1.0)
     }
 
-    /// A window around the saddle point, 2^widening times what should do; `None` where it would be too long.
-    fn window(&self, saddle: Saddle, tail: f64, widening: u32) -> Option<Window> {
+    /// An answer from a window around this saddle point, and how much of δ is there only because rounding errors are added:
+    /// if too much under a lowered tilt, once more without.
+    fn composed(&self, saddle: Saddle, tail: f64, answer: impl Fn(&Composed) -> Option<(f64, f64)>) -> Option<f64> {
         let grid = self.parts.first()?.losses.grid;
         // A tilt by more than e a bin gains nothing, and would lose every bin but the highest.
         let saddle = Saddle { tilt: saddle.tilt.min(1.0 / grid), ..saddle };
-        let (top, beyond) = self.top(saddle.tilt, tail, grid);
-        let bins = (self.sketch.span(saddle, tail.ln()) / grid + BINS_MIN) * f64::from(1 << widening);
+        let from = |frame: Frame, widening| answer(&Composed::of(&self.parts, self.window(frame, tail, widening)?)?);
+        let own = self.sketch.frame(saddle, tail.ln());
+        let lowered = self.sketch.lowered(saddle, own, tail.ln(), grid);
+        let quick = if lowered.tilt < own.tilt { from(lowered, 0) } else { None };
+        match quick {
+            Some((value, raised)) if raised <= 2.0 * raised_max(saddle) => Some(value),
+            _ => (0..WIDENINGS).find_map(|widening| from(own, widening)).map(|(value, _)| value),
+        }
+    }
+
+    /// 2^widening times as many bins as should do; `None` where that is too many.
+    fn window(&self, frame: Frame, tail: f64, widening: u32) -> Option<Window> {
+        let grid = self.parts.first()?.losses.grid;
+        let (top, beyond) = self.top(frame.tilt, tail, grid);
+        let bins = (frame.span / grid + BINS_MIN) * f64::from(1 << widening);
         if !(bins < WINDOW_MAX && (top as f64).abs() < INDEX_MAX) {
             return None;
         }
-        Some(Window { tilt: saddle.tilt, top, length: quick_length(bins as usize), beyond })
+        Some(Window { tilt: frame.tilt, top, length: quick_length(bins as usize), beyond })
     }
 
     /// The highest bin, and the mass above it.

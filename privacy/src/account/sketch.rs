@@ -13,6 +13,7 @@ use super::zcdp::golden_minimum;
 pub(super) struct Sketch {
     parts: Vec<(Vec<Atom>, f64)>,
     width: f64,
+    largest: f64,
 }
 
 /// A tilt λ, and the loss and the variance of the composition under it.
@@ -25,10 +26,22 @@ pub(super) struct Saddle {
     pub(super) log_chernoff: f64,
 }
 
+/// A tilt, and the losses that a window has to hold under it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Frame {
+    pub(super) tilt: f64,
+    pub(super) span: f64,
+    /// The highest loss.
+    pub(super) top: f64,
+    /// Of these, those that are looked at; the rest only keeps others from falling on them.
+    kept: f64,
+}
+
 impl Sketch {
     pub(super) fn of(steps: &[(Step, u64)]) -> Self {
         let parts = steps.iter().map(|(step, times)| (outline(step), *times as f64)).collect();
-        Self { parts, width: width(steps) }
+        let (low, high) = range(steps);
+        Self { parts, width: (high - low).max(0.0), largest: low.abs().max(high.abs()) }
     }
 
     /// ln E[e^(λL)] of the composition, with derivatives.
@@ -53,15 +66,53 @@ impl Sketch {
         self.saddle_where(|saddle| saddle.epsilon < epsilon)
     }
 
-    /// How long a window has to be: losses at which δ is decided at this saddle point, where no tail but `log_tail` falls on
-    /// others when the window wraps around.
-    pub(super) fn span(&self, saddle: Saddle, log_tail: f64) -> f64 {
+    /// The window for this saddle point, under its own tilt.
+    pub(super) fn frame(&self, saddle: Saddle, log_tail: f64) -> Frame {
+        self.frame_at(saddle, saddle.tilt, log_tail)
+    }
+
+    /// The window under a tilt that is lowered while that makes it shorter: the decisive losses then weigh less beside
+    /// others, which costs precision, but several rare large losses at once weigh next to nothing.
+    pub(super) fn lowered(&self, saddle: Saddle, own: Frame, log_tail: f64, grid: f64) -> Frame {
+        let mut frame = own;
+        for _ in 0..TILTS {
+            let tilt = frame.tilt * LOWERED;
+            if frame.kept >= frame.span || self.raised(saddle, tilt, grid) > raised_max(saddle) {
+                break;
+            }
+            let next = self.frame_at(saddle, tilt, log_tail);
+            if next.span >= frame.span {
+                break;
+            }
+            frame = next;
+        }
+        frame
+    }
+
+    /// About the share of δ that is there only because all bins are raised by what rounding may have taken from them.
+    fn raised(&self, saddle: Saddle, tilt: f64, grid: f64) -> f64 {
+        let steps: f64 = self.parts.iter().map(|(_, times)| times).sum();
+        // Errors count where the spectrum is large: a wide bulk has a narrow one.
+        let bulk = 2.5 * self.cumulants(0.0).variance.sqrt() / grid;
+        let error = STEP_ERROR * (steps / bulk).max(1.0);
+        let log_scale = self.cumulants(tilt).log_moment - tilt * saddle.epsilon - saddle.log_delta;
+        error * log_scale.exp() / (tilt * (tilt + 1.0) * grid)
+    }
+
+    /// How long a window has to be under a tilt: losses at which δ is decided at this saddle point, where no tail but
+    /// `log_tail` falls on others when the window wraps around.
+    fn frame_at(&self, saddle: Saddle, tilt: f64, log_tail: f64) -> Frame {
         let top = self.chernoff(self.tilt_of_tail(log_tail).max(saddle.tilt), log_tail);
-        let bottom = self.chernoff(self.tilt_of_lower_tail(log_tail), log_tail).max(top + log_tail / saddle.tilt);
+        let bottom = self.chernoff(self.tilt_of_lower_tail(log_tail), log_tail).max(top + log_tail / tilt);
         let bottom = bottom.min(saddle.epsilon - saddle.variance.sqrt());
         // Mass above the window wraps around below ε, where untilting raises it by e^(λ length): there it does no harm.
-        let wrapped = self.tilted_tail(saddle.tilt, WRAPPED.ln()) - saddle.epsilon;
-        (top - bottom).max(wrapped)
+        let wrapped = self.tilted_tail(tilt, WRAPPED.ln() - self.disadvantage(saddle, tilt)) - saddle.epsilon;
+        Frame { tilt, top, kept: top - bottom, span: (top - bottom).max(wrapped) }
+    }
+
+    /// ln of how much less the losses at the saddle point weigh under another tilt than under their own.
+    fn disadvantage(&self, saddle: Saddle, tilt: f64) -> f64 {
+        (self.cumulants(tilt).log_moment - tilt * saddle.epsilon - saddle.log_chernoff).max(0.0)
     }
 
     /// The loss beyond which, by Chernoff's bound at a tilt, no more than `log_tail` is.
@@ -137,12 +188,18 @@ impl Sketch {
     pub(super) fn width(&self) -> f64 {
         self.width
     }
+
+    /// The largest of them, of either sign.
+    pub(super) fn largest(&self) -> f64 {
+        self.largest
+    }
 }
 
-fn width(steps: &[(Step, u64)]) -> f64 {
+/// The smallest and the largest finite loss of one use; both 0 where there is none.
+fn range(steps: &[(Step, u64)]) -> (f64, f64) {
     let ranges = steps.iter().map(|(step, _)| step.range());
     let (low, high) = ranges.fold((f64::INFINITY, f64::NEG_INFINITY), |all, one| (all.0.min(one.0), all.1.max(one.1)));
-    (high - low).max(0.0)
+    if low <= high { (low, high) } else { (0.0, 0.0) }
 }
 
 /// The finite atoms, thinned to a number that is quick to sum.
@@ -211,6 +268,21 @@ fn bisect(holds: impl Fn(f64) -> bool) -> f64 {
 
 /// Share of the tilted mass that may wrap around onto the losses that count.
 const WRAPPED: f64 = 1e-8;
+
+/// Each lower tilt, as a share of the one before, and how many there are.
+const LOWERED: f64 = 0.85;
+const TILTS: u32 = 8;
+
+/// The share of δ that raising may add for a shorter window: it adds 1/λ of that to ε.
+pub(super) fn raised_max(saddle: Saddle) -> f64 {
+    RAISED_MAX * saddle.tilt * saddle.epsilon
+}
+
+/// Share of ε that raising may add.
+const RAISED_MAX: f64 = 5e-7;
+
+/// What the spectrum of one use may be off by, for choosing a window.
+const STEP_ERROR: f64 = 5e-12;
 
 /// Sections of the search for a tilt: to a thousandth of it.
 const MOMENT_SECTIONS: u32 = 24;

@@ -88,10 +88,31 @@ fn replacing_at_extremes_ends_well() {
 
 #[test]
 fn mechanisms_of_very_different_size_compose() {
-    let charges = [sampled_gaussian(0.05, 1e-4, 3), sampled_gaussian(100.0, 1e-3, 1_000_000), laplace(1e-2, 1)];
-    let together = check(&charges, 1e-6, Adjacency::AddOrRemoveOne).expect("finite");
-    // An upper bound, and a loose one for such a mixture: the largest of the three alone costs 100.
-    assert!((100.0..400.0).contains(&together), "{together}");
+    let (rare, many, large) =
+        (sampled_gaussian(0.05, 1e-4, 3), sampled_gaussian(100.0, 1e-3, 1_000_000), laplace(1e-2, 1));
+    let alone = |charge, at| check(&[charge], at, Adjacency::AddOrRemoveOne).expect("finite");
+    let together = check(&[rare, many, large], 1e-6, Adjacency::AddOrRemoveOne).expect("finite");
+    // Basic composition is looser: Laplace noise costs 100, the rare large loss 244 and all others nearly nothing.
+    let apart = alone(rare, 0.9e-6) + alone(many, 0.1e-6) + 100.0;
+    assert!(together < apart, "{together} is more than {apart}");
+    // Half of the outcomes of Laplace noise have a loss of 100, and 0.31 of them one of 98 to 100; the three steps with rare
+    // large losses have one nearly three times as often as one step has.
+    let delta_at = |at: f64| {
+        let one = |rest: f64| delta_of_one_step(0.05, 1e-4, at - rest);
+        2.99 * (0.5 * one(100.0) + 0.31 * one(98.0))
+    };
+    assert!(delta_at(together) <= 1e-6, "{together} leaves {:e}", delta_at(together));
+    assert!(delta_at(together - 2.0) > 1e-6, "{together} is far above the truth");
+}
+
+#[test]
+fn a_rare_giant_loss_costs_what_it_does_once() {
+    let charge = [sampled_gaussian(1e-3, 1e-9, 1_000_000)];
+    let bound = check(&charge, 1e-5, Adjacency::AddOrRemoveOne).expect("finite");
+    // A million steps draw her once with a chance of 0.999e-3; twice is rarer than δ.
+    let truth = |at: f64| 0.999e-3 * gaussian_delta(noise(1e-3), 1, epsilon(at - 1e-9_f64.ln()));
+    assert!(truth(bound) <= 1e-5, "{bound} leaves {:e}", truth(bound));
+    assert!(truth(bound * 0.999) > 1e-5, "{bound} is far above the truth");
 }
 
 #[test]
