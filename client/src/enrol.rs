@@ -5,7 +5,7 @@ use crate::session::status_in_words;
 use std::path::Path;
 use std::time::Duration;
 use wardround_identity::tls::{ClientTls, Clock};
-use wardround_identity::{Certificate, Credentials, IdentityError, SiteKeys};
+use wardround_identity::{Certificate, Credentials, EnrolmentRequest, IdentityError, SigningIdentity, SiteKeys};
 use wardround_plan::{Digest, SiteId, Timestamp};
 use wardround_proto::v1;
 use wardround_proto::v1::enrolment_client::EnrolmentClient;
@@ -61,8 +61,8 @@ impl std::fmt::Debug for Ticket {
     }
 }
 
-/// Makes a key in `folder`, has it certified, and stores the certificate beside it. The key never leaves the folder.
-/// `waiting` is told the key's fingerprint once if the federation's manager has to approve first.
+/// Makes a TLS key in `folder`, and a signing key where none is, has them enrolled, and stores the certificate beside
+/// them. The keys never leave the folder. `waiting` is told the fingerprint of both once if the federation's manager has to approve first.
 ///
 /// # Errors
 /// A coordinator whose authority is not the pinned one, a code that is not taken.
@@ -75,10 +75,17 @@ pub async fn enrol(
     mut waiting: impl FnMut(Digest),
 ) -> Result<Credentials, EnrolError> {
     let keys = SiteKeys::open_or_generate(folder)?;
+    let signing = SigningIdentity::open_or_generate(folder)?;
+    let asked = EnrolmentRequest::new(keys.csr_pem()?, signing.key(), &ticket.site, ca_sha256)?;
     let channel = dial(address, ClientTls::enrolment(ca_sha256, &Clock::system())?).await?;
     let mut client = EnrolmentClient::new(channel);
-    let request =
-        v1::EnrollRequest { site: ticket.site.to_string(), code: ticket.code.clone(), csr_pem: keys.csr_pem()? };
+    let request = v1::EnrollRequest {
+        site: ticket.site.to_string(),
+        code: ticket.code.clone(),
+        csr_pem: asked.csr_pem().to_owned(),
+        signing_key: asked.signing_key().0.to_vec().into(),
+        possession: asked.possession().0.to_vec().into(),
+    };
     let mut told = false;
     loop {
         let answer = client.enroll(request.clone()).await;
@@ -90,7 +97,7 @@ pub async fn enrol(
             }
             v1::enroll_response::Outcome::AwaitingApproval(_) => {
                 if !std::mem::replace(&mut told, true) {
-                    waiting(keys.fingerprint());
+                    waiting(asked.fingerprint()?);
                 }
                 tokio::time::sleep(APPROVAL_POLL).await;
             }

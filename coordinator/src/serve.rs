@@ -7,6 +7,7 @@ use crate::driver::{Driver, DriverError};
 use crate::enrolment::Enrolment;
 use crate::listener::{Bounds, Connections, open_doors};
 use crate::rights::Gate;
+use crate::roster::{RosterShelf, RosterWatch};
 use crate::store::Store;
 use crate::studies::Studies;
 use crate::sums::Sums;
@@ -108,10 +109,11 @@ impl Coordinator {
         let spool = Spool::open(&blobs, spool_limits(config))?;
         let (driver, handle) = Driver::restore(store.clone(), Sums::new(blobs.clone()), clock).await?;
         let gate = Gate::new(connections.clone());
+        let roster = RosterShelf::default();
         let services = Services {
             control: Control::new(handle.clone(), gate.clone()),
             studies: Studies::new(handle.clone(), store.clone(), blobs, gate.clone(), clock),
-            enrolment: Enrolment::new(authority.clone(), gate, clock),
+            enrolment: Enrolment::new(authority.clone(), roster.clone(), gate, clock),
             transfer: RoundAdmission::new(handle.clone(), store.clone(), config.limits.upload_bytes_max),
             spool,
             limits: transfer_limits(config),
@@ -121,6 +123,7 @@ impl Coordinator {
             credentials_folder: config.credentials.clone(),
             tls,
             connections,
+            roster: RosterWatch::new(&config.roster, roster),
             driver: handle,
             clock,
         };

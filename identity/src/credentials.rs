@@ -92,6 +92,10 @@ impl Credentials {
         self.certificate.authority_sha256()
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(crate) fn key(&self) -> &PrivateKey {
         &self.key
     }

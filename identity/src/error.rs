@@ -1,7 +1,7 @@
 //! What can go wrong with identities, and what to do about it.
 
 use crate::calendar::in_words;
-use crate::{CodeError, EnrolmentRefusal, FileError, RenewalRefusal, Role, SpiffeError, SpiffeId};
+use crate::{CodeError, EnrolmentRefusal, FileError, RenewalRefusal, Role, RosterRefusal, SpiffeError, SpiffeId};
 use std::path::{Path, PathBuf};
 use wardround_plan::{IdError, SiteId, Timestamp};
 
@@ -112,6 +112,12 @@ pub enum IdentityError {
     /// A renewal was refused.
     #[error(transparent)]
     Renewal(#[from] RenewalRefusal),
+    /// A signing key or its proof has another form.
+    #[error("no Ed25519 signing key: expected 32 bytes of key and 64 of signature, or PKCS#8 as RFC 8410 writes it")]
+    SigningKeyKind,
+    /// A roster was refused.
+    #[error(transparent)]
+    Roster(#[from] RosterRefusal),
     /// A key may be certified once.
     #[error("this key has been certified before; make a fresh one for every certificate")]
     KeyReused,

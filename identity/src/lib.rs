@@ -5,6 +5,9 @@
 //! one SPIFFE URI in its certificate, and never from a common name. Only this crate builds rustls configurations
 //! ([`tls`]): TLS 1.3, certificates required on both sides, revocation without a restart.
 //!
+//! With a second key, its [`SigningIdentity`], a site signs in secure aggregation. Those keys are certified in a roster
+//! that a [`RosterAuthority`] signs, a coordinator relays and each site pins for itself ([`RosterReview`]).
+//!
 //! Nothing here reads a clock: `now` is an argument, and TLS is given a [`tls::Clock`].
 
 mod authority;
@@ -20,7 +23,9 @@ mod names;
 mod peer;
 mod request;
 mod role;
+mod roster;
 mod serial;
+mod signing;
 mod site_keys;
 #[cfg(test)]
 mod testing;
@@ -41,5 +46,10 @@ pub use key::PrivateKey;
 pub use names::{AdminName, FederationName};
 pub use peer::PeerId;
 pub use role::{Role, SpiffeError, SpiffeId};
+pub use roster::{
+    PinnedRoster, ROSTER_BYTES_MAX, ROSTER_CERTIFICATE_LIFETIME, RosterAuthority, RosterChange, RosterRefusal,
+    RosterReview, RosterSerial, SignedRoster, SigningKeys, SigningMember,
+};
 pub use serial::Serial;
+pub use signing::{EnrolmentRequest, SigningIdentity, signing_key_fingerprint};
 pub use site_keys::SiteKeys;

@@ -1,12 +1,14 @@
 //! A federation for tests: an authority in a temporary folder, at a time that stands still.
 
 use crate::{
-    Approval, Authority, Certificate, Credentials, Enrolment, EnrolmentCode, FederationName, INVITATION_VALID,
-    PrivateKey, ServerNames, SiteKeys,
+    Approval, Authority, Certificate, Credentials, Enrolment, EnrolmentCode, EnrolmentRequest, FederationName,
+    INVITATION_VALID, PrivateKey, ServerNames, SigningIdentity, SiteKeys,
 };
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-use wardround_plan::{Duration, SiteId, Timestamp};
+use wardround_plan::{Digest, Duration, SiteId, Timestamp};
+use wardround_secagg::roster::SigningKey;
+use zeroize::Zeroizing;
 
 /// 2026-11-21 14:05 UTC.
 pub(crate) const NOW: Timestamp = Timestamp::from_ms(1_795_269_900_000);
@@ -17,6 +19,11 @@ pub(crate) fn after_h(hours: u64) -> Timestamp {
 
 pub(crate) fn site(name: &str) -> SiteId {
     SiteId::new(name).expect("a name")
+}
+
+/// A site's signing key, the same every time.
+pub(crate) fn signing_key(name: &str) -> SigningKey {
+    SigningKey::from_secret(&Zeroizing::new(*Digest::of(name.as_bytes()).as_bytes()))
 }
 
 pub(crate) struct Federation {
@@ -41,12 +48,22 @@ impl Federation {
         self.authority.invite(&site(name), INVITATION_VALID, approval, NOW).await.expect("invited").code
     }
 
-    /// Certifies a request for a site, invited and approved automatically.
-    pub(crate) async fn certify(&self, name: &str, request: &str) -> Certificate {
-        self.certify_at(name, request, NOW).await
+    /// A request with this TLS key, and the signing key that goes with the site's name.
+    pub(crate) fn request(&self, name: &str, csr_pem: &str) -> EnrolmentRequest {
+        self.request_with(name, csr_pem, &signing_key(name))
     }
 
-    pub(crate) async fn certify_at(&self, name: &str, request: &str, now: Timestamp) -> Certificate {
+    pub(crate) fn request_with(&self, name: &str, csr_pem: &str, key: &SigningKey) -> EnrolmentRequest {
+        let ca_sha256 = self.authority.fingerprint();
+        EnrolmentRequest::new(csr_pem.to_owned(), key, &site(name), ca_sha256).expect("a request of ours")
+    }
+
+    /// Certifies a request for a site, invited and approved automatically.
+    pub(crate) async fn certify(&self, name: &str, csr_pem: &str) -> Certificate {
+        self.certify_at(name, &self.request(name, csr_pem), NOW).await
+    }
+
+    pub(crate) async fn certify_at(&self, name: &str, request: &EnrolmentRequest, now: Timestamp) -> Certificate {
         let invited = self.authority.invite(&site(name), INVITATION_VALID, Approval::Automatic, now).await;
         let code = invited.expect("invited").code;
         match self.authority.enroll(&site(name), &code, request, now).await.expect("enrolled") {
@@ -69,7 +86,9 @@ impl Federation {
 
     pub(crate) async fn enrolled_at(&self, name: &str, now: Timestamp) -> Credentials {
         let keys = self.keys(name);
-        let certificate = self.certify_at(name, &keys.csr_pem().expect("request"), now).await;
+        let signing = SigningIdentity::open_or_generate(&self.path(name)).expect("signing key");
+        let request = self.request_with(name, &keys.csr_pem().expect("request"), signing.key());
+        let certificate = self.certify_at(name, &request, now).await;
         keys.install(&certificate, self.authority.fingerprint(), now).expect("installed")
     }
 

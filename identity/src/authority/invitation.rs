@@ -46,12 +46,21 @@ pub(super) struct StoredInvitation {
 pub(super) enum State {
     /// The code has not been used.
     Open,
-    /// Used by the owner of this key, who waits for approval.
-    Awaiting { public_key: Vec<u8> },
-    /// Used by the owner of this key, who has this certificate.
-    Issued { public_key: Vec<u8>, serial: Vec<u8> },
+    /// Used by the owner of these keys, who waits for approval.
+    Awaiting { keys: StoredKeys },
+    /// Used by the owner of these keys, who has this certificate.
+    Issued { keys: StoredKeys, serial: Vec<u8> },
     /// Replaced by a newer invitation, or taken back.
     Void,
+}
+
+/// The keys with which a code was used.
+#[derive(PartialEq, Eq)]
+pub(super) struct StoredKeys {
+    /// The TLS key as X.509 writes it.
+    pub(super) tls: Vec<u8>,
+    /// Absent where the code was used before sites had signing keys.
+    pub(super) signing: Option<Vec<u8>>,
 }
 
 impl Authority {
@@ -124,12 +133,18 @@ impl StoredInvitation {
     }
 }
 
+impl StoredKeys {
+    fn read(row: &SqliteRow) -> Result<Self, IdentityError> {
+        Ok(Self { tls: row.try_get("public_key")?, signing: row.try_get("signing_key")? })
+    }
+}
+
 impl State {
     fn read(row: &SqliteRow) -> Result<Self, IdentityError> {
         Ok(match row.try_get("state")? {
             "open" => Self::Open,
-            "awaiting" => Self::Awaiting { public_key: row.try_get("public_key")? },
-            "issued" => Self::Issued { public_key: row.try_get("public_key")?, serial: row.try_get("serial")? },
+            "awaiting" => Self::Awaiting { keys: StoredKeys::read(row)? },
+            "issued" => Self::Issued { keys: StoredKeys::read(row)?, serial: row.try_get("serial")? },
             "void" => Self::Void,
             _ => return Err(IdentityError::DatabaseContent("state of an invitation")),
         })

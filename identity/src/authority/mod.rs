@@ -14,6 +14,7 @@ mod invitation;
 mod issue;
 mod revocation;
 mod roster;
+mod signing;
 mod store;
 
 pub use enrolment::{Enrolment, EnrolmentRefusal, Pending};

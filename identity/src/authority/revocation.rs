@@ -4,6 +4,7 @@
 //! under the database's write lock, so that an older list never overwrites a newer one, and [`Authority::open`] makes it
 //! again where a crash came between.
 
+use super::signing;
 use super::store::{from_ms, to_ms};
 use super::{Authority, CRL_FILE};
 use crate::files::{self, Readers};
@@ -27,8 +28,8 @@ pub enum CrlRefresh {
 }
 
 impl Authority {
-    /// Revokes every certificate of `site` and voids its invitations. To return it must be invited again. Connections
-    /// that are open already are for the coordinator to close.
+    /// Revokes every certificate of `site`, ends its signing key and voids its invitations. To return it must be invited
+    /// again, with fresh keys. Connections that are open already are for the coordinator to close.
     ///
     /// # Errors
     /// [`IdentityError::Unknown`] for a site that was never invited; a database or file that cannot be written, where
@@ -36,10 +37,12 @@ impl Authority {
     pub async fn revoke(&self, site: &SiteId, now: Timestamp) -> Result<(), IdentityError> {
         let mut change = self.store.begin().await?;
         let invited = void_invitations(&mut change, site).await?;
-        let certified = revoke_role(&mut change, &Role::Site(site.clone()), now).await?;
+        let role = Role::Site(site.clone());
+        let certified = revoke_role(&mut change, &role, now).await?;
         if !invited && !certified {
-            return Err(IdentityError::Unknown(Role::Site(site.clone())));
+            return Err(IdentityError::Unknown(role));
         }
+        signing::end(&mut change, site, now).await?;
         self.sign_crl(&mut change, now).await?;
         change.commit().await?;
         self.publish().await

@@ -1,7 +1,10 @@
 //! Who belongs to the federation, and how far each has come.
 
 use super::Authority;
+use super::signing::{self, SigningProof};
 use super::store::{digest, from_ms};
+use crate::roster::SigningMember;
+use crate::signing::{enrolment_fingerprint, signing_key_fingerprint};
 use crate::{IdentityError, Role};
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
@@ -30,10 +33,20 @@ pub struct Member {
     pub site: SiteId,
     /// How far it has come.
     pub state: MemberState,
-    /// SHA-256 of the public key that waits or is certified.
+    /// Of the keys that wait for approval, or SHA-256 of the TLS key that is certified.
     pub key_fingerprint: Option<Digest>,
+    /// SHA-256 of the signing key. A member without one enrolled before there were any: it stays a member, and is in a
+    /// roster only once it has enrolled again.
+    pub signing_key: Option<Digest>,
     /// When the newest certificate that is not revoked expires.
     pub not_after: Option<Timestamp>,
+}
+
+impl Member {
+    /// Whether it has a certificate that is not revoked, expired or not.
+    pub(super) fn is_certified(&self) -> bool {
+        self.not_after.is_some()
+    }
 }
 
 impl Authority {
@@ -43,16 +56,23 @@ impl Authority {
     /// A database that cannot be read.
     pub async fn roster(&self) -> Result<Vec<Member>, IdentityError> {
         let mut read = self.store.read().await?;
-        let certificates = newest_certificates(&mut read).await?;
-        let mut members = BTreeMap::new();
-        for row in
-            sqlx::query("SELECT site, state, public_key FROM invitations ORDER BY id").fetch_all(&mut *read).await?
-        {
-            let member = member(&row, &certificates)?;
-            members.insert(member.site.clone(), member);
-        }
-        Ok(members.into_values().collect())
+        let keys = signing::current_keys(&mut read).await?;
+        members(&mut read, &keys).await
     }
+}
+
+/// Every site that was ever invited, seen from its newest invitation.
+pub(super) async fn members(
+    read: &mut SqliteConnection,
+    keys: &BTreeMap<SiteId, SigningMember>,
+) -> Result<Vec<Member>, IdentityError> {
+    let certificates = newest_certificates(read).await?;
+    let mut members = BTreeMap::new();
+    for row in sqlx::query("SELECT * FROM invitations ORDER BY id").fetch_all(read).await? {
+        let member = member(&row, &certificates, keys)?;
+        members.insert(member.site.clone(), member);
+    }
+    Ok(members.into_values().collect())
 }
 
 #[derive(Clone, Copy)]
@@ -76,8 +96,11 @@ async fn newest_certificates(read: &mut SqliteConnection) -> Result<BTreeMap<Str
         .collect()
 }
 
-/// The site's member, seen from its newest invitation.
-fn member(invitation: &SqliteRow, certificates: &BTreeMap<String, Certified>) -> Result<Member, IdentityError> {
+fn member(
+    invitation: &SqliteRow,
+    certificates: &BTreeMap<String, Certified>,
+    keys: &BTreeMap<SiteId, SigningMember>,
+) -> Result<Member, IdentityError> {
     let site = SiteId::new(invitation.try_get::<String, _>("site")?)?;
     let certified = certificates.get(&Role::Site(site.clone()).path());
     let state = match (invitation.try_get("state")?, certified) {
@@ -87,8 +110,15 @@ fn member(invitation: &SqliteRow, certificates: &BTreeMap<String, Certified>) ->
         _ => MemberState::Revoked,
     };
     let key_fingerprint = match state {
-        MemberState::AwaitingApproval => Some(Digest::of(invitation.try_get("public_key")?)),
+        MemberState::AwaitingApproval => Some(waiting_fingerprint(invitation)?),
         _ => certified.map(|certified| certified.key_fingerprint),
     };
-    Ok(Member { site, state, key_fingerprint, not_after: certified.map(|certified| certified.not_after) })
+    let signing_key = keys.get(&site).map(|member| signing_key_fingerprint(&member.key));
+    Ok(Member { site, state, key_fingerprint, signing_key, not_after: certified.map(|certified| certified.not_after) })
+}
+
+fn waiting_fingerprint(invitation: &SqliteRow) -> Result<Digest, IdentityError> {
+    let signing = SigningProof::read_optional(invitation)?;
+    let tls = Digest::of(invitation.try_get("public_key")?);
+    Ok(enrolment_fingerprint(tls, signing.as_ref().map(|proof| &proof.key)))
 }

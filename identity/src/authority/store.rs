@@ -9,10 +9,13 @@ use wardround_plan::{Digest, Timestamp};
 /// How long one process waits for another's transaction, which takes milliseconds.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 const CONNECTIONS_MAX: u32 = 4;
-const SCHEMA_VERSION: i64 = 1;
 
+/// Each step of the schema leads to the version that it writes; a database takes those it has not taken yet.
+///
 /// Times are milliseconds since 1970; digests, serials and keys are raw bytes; roles are SPIFFE paths.
-const SCHEMA: &str = "
+const STEPS: [&str; 2] = [CERTIFICATES, SIGNING_KEYS];
+
+const CERTIFICATES: &str = "
 CREATE TABLE invitations (
     id INTEGER PRIMARY KEY,
     site TEXT NOT NULL,
@@ -42,6 +45,21 @@ CREATE TABLE revocation_list (
     pem TEXT NOT NULL
 ) STRICT;
 PRAGMA user_version = 1;
+";
+
+/// A site has one signing key at a time. Those that ended, by a new key or a revocation, are kept: none may come back.
+const SIGNING_KEYS: &str = "
+ALTER TABLE invitations ADD COLUMN signing_key BLOB;
+ALTER TABLE invitations ADD COLUMN possession BLOB;
+CREATE TABLE signing_keys (
+    public_key BLOB PRIMARY KEY CHECK (length(public_key) = 32),
+    site TEXT NOT NULL,
+    tls_key_sha256 BLOB NOT NULL CHECK (length(tls_key_sha256) = 32),
+    possession BLOB NOT NULL CHECK (length(possession) = 64),
+    ended_ms INTEGER
+) STRICT;
+CREATE UNIQUE INDEX one_signing_key_of_a_site ON signing_keys (site) WHERE ended_ms IS NULL;
+PRAGMA user_version = 2;
 ";
 
 /// The database of one authority.
@@ -87,11 +105,10 @@ impl Store {
     async fn prepare(&self, path: &Path) -> Result<(), IdentityError> {
         let mut change = self.begin().await?;
         let found: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *change).await?.try_get(0)?;
-        match found {
-            SCHEMA_VERSION => return Ok(()),
-            0 => sqlx::raw_sql(SCHEMA).execute(&mut *change).await?,
-            _ => return Err(IdentityError::Schema { path: path.to_owned(), found }),
-        };
+        let missing = usize::try_from(found).ok().and_then(|taken| STEPS.get(taken..));
+        for step in missing.ok_or_else(|| IdentityError::Schema { path: path.to_owned(), found })? {
+            sqlx::raw_sql(*step).execute(&mut *change).await?;
+        }
         change.commit().await?;
         Ok(())
     }
@@ -108,4 +125,46 @@ pub(super) fn from_ms(ms: i64) -> Timestamp {
 
 pub(super) fn digest(bytes: &[u8]) -> Result<Digest, IdentityError> {
     bytes.try_into().map(Digest::from_bytes).map_err(|_| IdentityError::DatabaseContent("digest"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn database(folder: &Path, sql: &'static str) {
+        let options = SqliteConnectOptions::new().filename(folder.join("a.sqlite")).create_if_missing(true);
+        let pool = SqlitePool::connect_with(options).await.expect("a new database");
+        sqlx::raw_sql(sql).execute(&pool).await.expect("written");
+        pool.close().await;
+    }
+
+    async fn version(store: &Store) -> i64 {
+        let mut read = store.read().await.expect("readable");
+        sqlx::query("PRAGMA user_version").fetch_one(&mut *read).await.expect("a row").try_get(0).expect("a number")
+    }
+
+    #[tokio::test]
+    async fn an_older_database_takes_the_missing_steps_and_keeps_its_rows() {
+        let folder = tempfile::tempdir().expect("folder");
+        database(folder.path(), CERTIFICATES).await;
+        let insert = "INSERT INTO certificates VALUES (x'01', 'site/a', x'02', 'pem', 3, NULL)";
+        database(folder.path(), insert).await;
+        for _ in 0..2 {
+            let store = Store::open(&folder.path().join("a.sqlite")).await.expect("brought up to date");
+            assert_eq!(version(&store).await, 2);
+            let mut read = store.read().await.expect("readable");
+            let row = sqlx::query("SELECT role FROM certificates").fetch_one(&mut *read).await.expect("kept");
+            assert_eq!(row.try_get::<String, _>(0).expect("text"), "site/a");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_later_database_is_refused() {
+        for (name, sql) in [("later", "PRAGMA user_version = 3"), ("foreign", "PRAGMA user_version = -1")] {
+            let folder = tempfile::tempdir().expect("folder");
+            database(folder.path(), sql).await;
+            let opened = Store::open(&folder.path().join("a.sqlite")).await;
+            assert!(matches!(opened, Err(IdentityError::Schema { .. })), "{name}");
+        }
+    }
 }
