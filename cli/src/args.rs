@@ -139,7 +139,7 @@ pub struct RosterFiles {
     /// The key that signs rosters; made at its first use. Keep it from the coordinator's machine. [default: FOLDER/roster.key]
     #[arg(long)]
     pub key: Option<PathBuf>,
-    /// The roster, in place of the last one. [default: FOLDER/roster, where the coordinator looks for it]
+    /// The roster, in place of the last one. [default: FOLDER/federation.roster, where the coordinator looks for it]
     #[arg(long)]
     pub out: Option<PathBuf>,
 }

@@ -20,7 +20,7 @@ use wardround_identity::{
 /// Where the key is kept unless another place is named: better on another machine.
 const KEY: &str = "roster.key";
 /// Where the coordinator looks for the roster.
-const ROSTER: &str = "roster";
+const ROSTER: &str = "federation.roster";
 
 /// Signs the roster of all who are enrolled now, in place of the last one.
 pub async fn sign(files: &RosterFiles, output: Output) -> Result<ExitCode, Failure> {

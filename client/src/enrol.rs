@@ -5,7 +5,7 @@ use crate::session::status_in_words;
 use std::path::Path;
 use std::time::Duration;
 use wardround_identity::tls::{ClientTls, Clock};
-use wardround_identity::{Certificate, Credentials, IdentityError, SiteKeys};
+use wardround_identity::{Certificate, Credentials, EnrolmentRequest, IdentityError, SigningIdentity, SiteKeys};
 use wardround_plan::{Digest, SiteId, Timestamp};
 use wardround_proto::v1;
 use wardround_proto::v1::enrolment_client::EnrolmentClient;
@@ -42,6 +42,9 @@ pub enum EnrolError {
         "the coordinator did not take the code ({0}); it may be used, expired or for another site: ask for a new one"
     )]
     Refused(String),
+    /// The coordinator has no roster to give.
+    #[error("the coordinator gives no roster ({0}); its manager makes one with `wardround authority sign-roster`")]
+    Roster(String),
     /// The coordinator's answer makes no sense.
     #[error("the coordinator's answer is not in order")]
     Answer,
@@ -61,8 +64,8 @@ impl std::fmt::Debug for Ticket {
     }
 }
 
-/// Makes a key in `folder`, has it certified, and stores the certificate beside it. The key never leaves the folder.
-/// `waiting` is told the key's fingerprint once if the federation's manager has to approve first.
+/// Makes a TLS key in `folder`, and a signing key where none is, has them enrolled, and stores the certificate beside
+/// them. The keys never leave the folder. `waiting` is told the fingerprint of both once if the federation's manager has to approve first.
 ///
 /// # Errors
 /// A coordinator whose authority is not the pinned one, a code that is not taken.
@@ -75,10 +78,17 @@ pub async fn enrol(
     mut waiting: impl FnMut(Digest),
 ) -> Result<Credentials, EnrolError> {
     let keys = SiteKeys::open_or_generate(folder)?;
+    let signing = SigningIdentity::open_or_generate(folder)?;
+    let asked = EnrolmentRequest::new(keys.csr_pem()?, signing.key(), &ticket.site, ca_sha256)?;
     let channel = dial(address, ClientTls::enrolment(ca_sha256, &Clock::system())?).await?;
     let mut client = EnrolmentClient::new(channel);
-    let request =
-        v1::EnrollRequest { site: ticket.site.to_string(), code: ticket.code.clone(), csr_pem: keys.csr_pem()? };
+    let request = v1::EnrollRequest {
+        site: ticket.site.to_string(),
+        code: ticket.code.clone(),
+        csr_pem: asked.csr_pem().to_owned(),
+        signing_key: asked.signing_key().0.to_vec().into(),
+        possession: asked.possession().0.to_vec().into(),
+    };
     let mut told = false;
     loop {
         let answer = client.enroll(request.clone()).await;
@@ -90,12 +100,23 @@ pub async fn enrol(
             }
             v1::enroll_response::Outcome::AwaitingApproval(_) => {
                 if !std::mem::replace(&mut told, true) {
-                    waiting(keys.fingerprint());
+                    waiting(asked.fingerprint()?);
                 }
                 tokio::time::sleep(APPROVAL_POLL).await;
             }
         }
     }
+}
+
+/// The newest roster that the coordinator has, as its authority signed it. Nothing of it is believed here.
+///
+/// # Errors
+/// A coordinator that is not reached, or has no roster.
+pub async fn fetch_roster(credentials: &Credentials, address: &Address) -> Result<Vec<u8>, EnrolError> {
+    let channel = dial(address, ClientTls::peer(credentials, &Clock::system())?).await?;
+    let answer = MembershipClient::new(channel).roster(v1::RosterRequest {}).await;
+    let answer = answer.map_err(|status| EnrolError::Roster(status_in_words(&status)))?;
+    Ok(answer.into_inner().roster.to_vec())
 }
 
 /// Renews the certificate in `folder` when two thirds of its life are over, for ever. A failure is logged and tried again.

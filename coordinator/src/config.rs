@@ -17,9 +17,17 @@ pub struct CoordinatorConfig {
     pub authority: PathBuf,
     /// Key and certificate of this coordinator, made by `wardround authority init`.
     pub credentials: PathBuf,
+    /// The roster of signing keys, made by `wardround authority sign-roster`. It is passed on to sites as it is; where
+    /// the file is absent there is none yet.
+    #[serde(default = "default_roster")]
+    pub roster: PathBuf,
     /// Bounds on what peers can make this coordinator hold.
     #[serde(default)]
     pub limits: Limits,
+}
+
+fn default_roster() -> PathBuf {
+    "federation.roster".into()
 }
 
 /// Bounds on what peers can make this coordinator hold.
@@ -82,7 +90,7 @@ impl CoordinatorConfig {
         let mut config: Self =
             parse_document(&text).map_err(|source| ConfigError::Document { path: path.into(), source })?;
         let base = path.parent().unwrap_or(Path::new("."));
-        for relative in [&mut config.state, &mut config.authority, &mut config.credentials] {
+        for relative in [&mut config.state, &mut config.authority, &mut config.credentials, &mut config.roster] {
             *relative = base.join(&*relative);
         }
         Ok(config)
@@ -97,6 +105,7 @@ mod tests {
     fn the_example_is_good_and_shows_the_defaults() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/coordinator.toml");
         let config = CoordinatorConfig::load(&path).expect("good");
+        assert_eq!(config.roster, path.with_file_name(default_roster()));
         assert_eq!(format!("{:?}", config.limits), format!("{:?}", Limits::default()));
     }
 }

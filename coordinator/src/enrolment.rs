@@ -1,9 +1,12 @@
 //! Joining the federation, and staying in it: enrolment with a code, renewal with a certificate.
 
 use crate::rights::{Gate, Right};
+use crate::roster::RosterShelf;
 use std::sync::Arc;
-use tonic::{Request, Response, Status};
-use wardround_identity::{Authority, Certificate, Enrolment as Outcome, EnrolmentCode, IdentityError};
+use tonic::{Extensions, Request, Response, Status};
+use wardround_identity::{
+    Authority, Certificate, Enrolment as Outcome, EnrolmentCode, EnrolmentRequest, IdentityError, PeerId,
+};
 use wardround_plan::{SiteId, Timestamp};
 use wardround_proto::{CallRefusal, v1};
 
@@ -11,14 +14,21 @@ use wardround_proto::{CallRefusal, v1};
 #[derive(Clone)]
 pub struct Enrolment {
     authority: Arc<Authority>,
+    roster: RosterShelf,
     gate: Gate,
     clock: fn() -> Timestamp,
 }
 
 impl Enrolment {
-    /// Hands out certificates of `authority`.
-    pub fn new(authority: Arc<Authority>, gate: Gate, clock: fn() -> Timestamp) -> Self {
-        Self { authority, gate, clock }
+    /// Hands out certificates of `authority`, and passes on the roster.
+    pub fn new(authority: Arc<Authority>, roster: RosterShelf, gate: Gate, clock: fn() -> Timestamp) -> Self {
+        Self { authority, roster, gate, clock }
+    }
+
+    /// A site or a study lead.
+    fn admit(&self, extensions: &Extensions) -> Result<PeerId, CallRefusal> {
+        let site = self.gate.admit(extensions, Right::TakePart);
+        site.or_else(|_| self.gate.admit(extensions, Right::LeadStudies))
     }
 
     fn issued(&self, certificate: &Certificate) -> v1::Issued {
@@ -37,7 +47,9 @@ impl v1::enrolment_server::Enrolment for Enrolment {
         let request = request.into_inner();
         let site = SiteId::new(request.site).map_err(|_| CallRefusal::Malformed)?;
         let code: EnrolmentCode = request.code.parse().map_err(|_| CallRefusal::Forbidden)?;
-        let outcome = match self.authority.enroll(&site, &code, &request.csr_pem, (self.clock)()).await {
+        let proof = EnrolmentRequest::from_wire(request.csr_pem, &request.signing_key, &request.possession);
+        let proof = proof.map_err(|_| CallRefusal::Malformed)?;
+        let outcome = match self.authority.enroll(&site, &code, &proof, (self.clock)()).await {
             Ok(Outcome::Issued(certificate)) => {
                 tracing::info!(%site, "enrolled");
                 Answer::Issued(self.issued(&certificate))
@@ -55,8 +67,7 @@ impl v1::enrolment_server::Enrolment for Enrolment {
 #[tonic::async_trait]
 impl v1::membership_server::Membership for Enrolment {
     async fn renew(&self, request: Request<v1::RenewRequest>) -> Result<Response<v1::Issued>, Status> {
-        let site = self.gate.admit(request.extensions(), Right::TakePart);
-        let peer = site.or_else(|_| self.gate.admit(request.extensions(), Right::LeadStudies))?;
+        let peer = self.admit(request.extensions())?;
         match self.authority.renew(&peer, &request.into_inner().csr_pem, (self.clock)()).await {
             Ok(certificate) => {
                 tracing::info!(peer = %peer.role, "certificate renewed");
@@ -64,6 +75,12 @@ impl v1::membership_server::Membership for Enrolment {
             }
             Err(error) => Err(refused(&peer.role.to_string(), &error)),
         }
+    }
+
+    async fn roster(&self, request: Request<v1::RosterRequest>) -> Result<Response<v1::RosterResponse>, Status> {
+        self.admit(request.extensions())?;
+        let newest = self.roster.newest().ok_or(CallRefusal::NotFound)?;
+        Ok(Response::new(v1::RosterResponse { roster: newest.to_bytes().into() }))
     }
 }
 

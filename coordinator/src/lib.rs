@@ -13,6 +13,7 @@ mod history;
 mod listener;
 mod receipts;
 mod rights;
+mod roster;
 mod serve;
 mod store;
 mod studies;

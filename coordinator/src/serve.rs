@@ -7,6 +7,7 @@ use crate::driver::{Driver, DriverError};
 use crate::enrolment::Enrolment;
 use crate::listener::{Bounds, Connections, open_doors};
 use crate::rights::Gate;
+use crate::roster::{RosterShelf, RosterWatch};
 use crate::store::Store;
 use crate::studies::Studies;
 use crate::sums::Sums;
@@ -106,12 +107,15 @@ impl Coordinator {
         let store = Store::open(&config.state).await?;
         let blobs = Blobs::open(&config.state)?;
         let spool = Spool::open(&blobs, spool_limits(config))?;
-        let (driver, handle) = Driver::restore(store.clone(), Sums::new(blobs.clone()), None, clock).await?;
+        let roster = RosterShelf::default();
+        let roster_watch = RosterWatch::new(&config.roster, roster.clone());
+        let sums = Sums::new(blobs.clone());
+        let (driver, handle) = Driver::restore(store.clone(), sums, roster.signing(), clock).await?;
         let gate = Gate::new(connections.clone());
         let services = Services {
             control: Control::new(handle.clone(), gate.clone()),
             studies: Studies::new(handle.clone(), store.clone(), blobs, gate.clone(), clock),
-            enrolment: Enrolment::new(authority.clone(), gate, clock),
+            enrolment: Enrolment::new(authority.clone(), roster.clone(), gate, clock),
             transfer: RoundAdmission::new(handle.clone(), store.clone(), config.limits.upload_bytes_max),
             spool,
             limits: transfer_limits(config),
@@ -121,6 +125,7 @@ impl Coordinator {
             credentials_folder: config.credentials.clone(),
             tls,
             connections,
+            roster: roster_watch,
             driver: handle,
             clock,
         };

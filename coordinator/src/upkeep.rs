@@ -1,7 +1,8 @@
-//! What has to happen from time to time: revocations taken up, the roster read, lists and certificates kept fresh.
+//! What has to happen from time to time: revocations taken up, members and roster read, lists and certificates kept fresh.
 
 use crate::driver::{DriverHandle, Request};
 use crate::listener::Connections;
+use crate::roster::RosterWatch;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +24,9 @@ pub struct Upkeep {
     pub tls: Arc<ServerTls>,
     /// What came through it.
     pub connections: Connections,
-    /// Who must hear of a changed roster.
+    /// The roster of signing keys.
+    pub roster: RosterWatch,
+    /// Who must hear of a changed membership.
     pub driver: DriverHandle,
     /// The time.
     pub clock: fn() -> Timestamp,
@@ -31,19 +34,22 @@ pub struct Upkeep {
 
 impl Upkeep {
     /// Runs for ever. A failure is logged and tried again: what was in force stays in force.
-    pub async fn run(self, mut crl: CrlWatch, mut credentials: Arc<Credentials>) {
-        let mut roster = BTreeSet::new();
+    pub async fn run(mut self, mut crl: CrlWatch, mut credentials: Arc<Credentials>) {
+        let mut members = BTreeSet::new();
         loop {
             if let Err(error) = self.take_up_revocations(&mut crl).await {
                 tracing::error!(%error, "the revocation list was not taken up; the last one stays in force");
             }
-            match self.read_roster().await {
-                Ok(now) if now != roster => {
-                    roster = now;
-                    self.driver.send(Request::Roster(roster.clone())).await;
+            if let Some(roster) = self.roster.poll() {
+                self.driver.send(Request::SigningRoster(roster)).await;
+            }
+            match self.read_members().await {
+                Ok(now) if now != members => {
+                    members = now;
+                    self.driver.send(Request::Roster(members.clone())).await;
                 }
                 Ok(_) => {}
-                Err(error) => tracing::error!(%error, "the roster was not read"),
+                Err(error) => tracing::error!(%error, "the members were not read"),
             }
             if credentials.renew_due((self.clock)()) {
                 match self.renew(&credentials).await {
@@ -65,7 +71,7 @@ impl Upkeep {
         Ok(())
     }
 
-    async fn read_roster(&self) -> Result<BTreeSet<SiteId>, IdentityError> {
+    async fn read_members(&self) -> Result<BTreeSet<SiteId>, IdentityError> {
         let members = self.authority.roster().await?;
         Ok(members
             .into_iter()

@@ -6,7 +6,7 @@ use crate::patience::{LONG, wait_for};
 use crate::place::{Place, text};
 use crate::plans::{STUDY, Tiny};
 use std::time::Duration;
-use wardround_identity::{Approval, Authority, Enrolment, SiteKeys};
+use wardround_identity::{Approval, Authority, Enrolment, EnrolmentRequest, SigningIdentity, SiteKeys};
 use wardround_plan::{SiteId, Timestamp};
 
 /// How soon a revoked site's connection has ended.
@@ -66,7 +66,9 @@ async fn enrol_long_ago(place: &Place, folder: &std::path::Path) {
     let invitation = authority.invite(&site, valid, Approval::Automatic, then).await.expect("invited");
     let keys = SiteKeys::open_or_generate(folder).expect("a key");
     let csr = keys.csr_pem().expect("a request");
-    let enrolled = authority.enroll(&site, &invitation.code, &csr, then).await.expect("enrolled");
+    let signing = SigningIdentity::open_or_generate(folder).expect("a key");
+    let request = EnrolmentRequest::new(csr, signing.key(), &site, authority.fingerprint()).expect("a request");
+    let enrolled = authority.enroll(&site, &invitation.code, &request, then).await.expect("enrolled");
     let Enrolment::Issued(certificate) = enrolled else { panic!("approved by itself") };
     keys.install(&certificate, authority.fingerprint(), then).expect("installed");
 }

@@ -103,7 +103,7 @@ impl Place {
         let digest = signed["digest"].as_str().expect("a digest");
         for site in SITES {
             let config = self.site_config(site);
-            let file = federation.join("roster");
+            let file = federation.join("federation.roster");
             let from = ["site", "roster", "--config", text(&config), "--file", text(&file)];
             succeed(&[&from[..], &["--approve", digest]].concat());
         }

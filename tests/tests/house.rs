@@ -13,7 +13,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("round", &["plan", "privacy", "strategy"]),
     ("imaging", &["plan"]),
     ("models", &["plan", "imaging", "metrics"]),
-    ("identity", &["plan"]),
+    ("identity", &["plan", "secagg"]),
     ("proto", &["plan", "round"]),
     ("report", &[]),
     ("storage", &["plan"]),

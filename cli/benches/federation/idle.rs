@@ -16,7 +16,7 @@ use tonic::Streaming;
 use tonic::transport::Channel;
 use wardround_client::{Address, dial};
 use wardround_identity::tls::{ClientTls, Clock};
-use wardround_identity::{Approval, Authority, Enrolment, SiteKeys};
+use wardround_identity::{Approval, Authority, Enrolment, EnrolmentRequest, SigningIdentity, SiteKeys};
 use wardround_plan::SiteId;
 use wardround_proto::v1::control_client::ControlClient;
 use wardround_proto::v1::{self, ToSite};
@@ -93,9 +93,10 @@ async fn enrol(place: &Place, sites: u32) -> Result<Vec<ClientTls>, Trouble> {
     for number in 0..sites {
         let site = SiteId::new(format!("site-{number}"))?;
         let invitation = authority.invite(&site, valid, Approval::Automatic, now()).await?;
-        let keys = SiteKeys::open_or_generate(&place.root().join("sites").join(site.as_str()))?;
-        let csr = keys.csr_pem()?;
-        let Enrolment::Issued(certificate) = authority.enroll(&site, &invitation.code, &csr, now()).await? else {
+        let folder = place.root().join("sites").join(site.as_str());
+        let (keys, signing) = (SiteKeys::open_or_generate(&folder)?, SigningIdentity::open_or_generate(&folder)?);
+        let request = EnrolmentRequest::new(keys.csr_pem()?, signing.key(), &site, authority.fingerprint())?;
+        let Enrolment::Issued(certificate) = authority.enroll(&site, &invitation.code, &request, now()).await? else {
             return Err(Trouble::new("an automatic invitation waits for approval"));
         };
         let credentials = keys.install(&certificate, authority.fingerprint(), now())?;

@@ -74,10 +74,11 @@ impl Federation {
         }
         let logs = stage.logs();
         let signed = run("authority", &logs, &["authority", "sign-roster", "--folder", text(&self.folder)]).await?;
-        let digest = string(&signed, "digest")?;
+        let (file, digest) = (string(&signed, "roster")?, string(&signed, "digest")?);
         try_join_all(stage.sites.iter().map(|site| async {
             let (name, config) = (format!("{}-roster", site.name), settings(site));
-            run(&name, &stage.logs(), &["site", "roster", "--config", text(&config), "--approve", digest]).await.map(drop)
+            let approve = ["site", "roster", "--config", text(&config), "--file", file, "--approve", digest];
+            run(&name, &stage.logs(), &approve).await.map(drop)
         }))
         .await
         .map(drop)

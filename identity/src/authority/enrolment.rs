@@ -14,7 +14,7 @@ use super::issue::{self, Subject};
 use super::signing::{self, SigningProof};
 use crate::request::ProvenKey;
 use crate::signing::{EnrolmentRequest, enrolment_fingerprint};
-use crate::{Certificate, EnrolmentCode, IdentityError, Role, calendar};
+use crate::{Certificate, EnrolmentCode, IdentityError, Role, Serial, calendar};
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -73,7 +73,9 @@ pub enum EnrolmentRefusal {
         site: SiteId,
     },
     /// The request carries no proof that the site holds the signing key.
-    #[error("{site} did not show that it holds the signing key it asks with: it is another's, or the request was changed")]
+    #[error(
+        "{site} did not show that it holds the signing key it asks with: it is another's, or the request was changed"
+    )]
     NoSigningProof {
         /// Who asked.
         site: SiteId,
@@ -192,12 +194,7 @@ impl Authority {
         if let Some(proof) = signing {
             signing::register(change, site, proof, tls.fingerprint(), now).await?;
         }
-        applicant.record(change, invitation, "issued").await?;
-        sqlx::query("UPDATE invitations SET serial = ? WHERE id = ?")
-            .bind(certificate.peer().serial.as_bytes().to_vec())
-            .bind(invitation)
-            .execute(change)
-            .await?;
+        applicant.record(change, invitation, Some(&certificate.peer().serial)).await?;
         Ok(certificate)
     }
 }
@@ -224,24 +221,28 @@ impl Applicant {
         if let Some(proof) = &self.signing {
             signing::check_free(change, &self.site, proof).await?;
         }
-        self.record(change, invitation, "awaiting").await
+        self.record(change, invitation, None).await
     }
 
+    /// Writes down who used the code, and the certificate if there is one.
     async fn record(
         &self,
         change: &mut SqliteConnection,
         invitation: i64,
-        state: &'static str,
+        issued: Option<&Serial>,
     ) -> Result<(), IdentityError> {
         let signing = self.signing.as_ref();
-        sqlx::query("UPDATE invitations SET state = ?, public_key = ?, signing_key = ?, possession = ? WHERE id = ?")
-            .bind(state)
-            .bind(self.tls.to_der())
-            .bind(signing.map(|proof| proof.key.0.to_vec()))
-            .bind(signing.map(|proof| proof.possession.0.to_vec()))
-            .bind(invitation)
-            .execute(change)
-            .await?;
+        sqlx::query(
+            "UPDATE invitations SET state = ?, public_key = ?, signing_key = ?, possession = ?, serial = ? WHERE id = ?",
+        )
+        .bind(if issued.is_some() { "issued" } else { "awaiting" })
+        .bind(self.tls.to_der())
+        .bind(signing.map(|proof| proof.key.0.to_vec()))
+        .bind(signing.map(|proof| proof.possession.0.to_vec()))
+        .bind(issued.map(|serial| serial.as_bytes().to_vec()))
+        .bind(invitation)
+        .execute(change)
+        .await?;
         Ok(())
     }
 

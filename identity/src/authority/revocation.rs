@@ -28,8 +28,8 @@ pub enum CrlRefresh {
 }
 
 impl Authority {
-    /// Revokes every certificate of `site`, ends its signing key and voids its invitations. To return it must be invited again. Connections
-    /// that are open already are for the coordinator to close.
+    /// Revokes every certificate of `site`, ends its signing key and voids its invitations. To return it must be invited
+    /// again, with fresh keys. Connections that are open already are for the coordinator to close.
     ///
     /// # Errors
     /// [`IdentityError::Unknown`] for a site that was never invited; a database or file that cannot be written, where

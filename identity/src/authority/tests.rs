@@ -1,8 +1,8 @@
 //! What the authority does and refuses, over its real files and database.
 
 use super::*;
-use crate::testing::{Federation, NOW, after_h, site};
-use crate::{Certificate, EnrolmentCode, PeerId, Role, load_crl};
+use crate::testing::{Federation, NOW, after_h, signing_key, site};
+use crate::{Certificate, EnrolmentCode, EnrolmentRequest, PeerId, Role, load_crl};
 use std::os::unix::fs::PermissionsExt;
 use wardround_plan::SiteId;
 
@@ -13,8 +13,13 @@ async fn enroll(
     key: &PrivateKey,
     now: Timestamp,
 ) -> Result<Enrolment, IdentityError> {
-    let request = federation.request(name, &key.request_pem().expect("request"));
-    federation.authority.enroll(&site(name), code, &request, now).await
+    federation.authority.enroll(&site(name), code, &request(federation, name, key), now).await
+}
+
+/// With a signing key that goes with the TLS key.
+fn request(federation: &Federation, name: &str, key: &PrivateKey) -> EnrolmentRequest {
+    let signing = signing_key(&key.fingerprint().to_string());
+    federation.request_with(name, &key.request_pem().expect("request"), &signing)
 }
 
 fn key() -> PrivateKey {
@@ -162,15 +167,16 @@ async fn a_hospital_polls_until_it_is_approved() {
     let federation = Federation::new("lung").await;
     let code = federation.code("st-anna", Approval::Manual).await;
     let mine = key();
+    let fingerprint = request(&federation, "st-anna", &mine).fingerprint().expect("a request of ours");
     for now in [NOW, after_h(1), after_h(100)] {
         match enroll(&federation, "st-anna", &code, &mine, now).await.expect("accepted") {
-            Enrolment::AwaitingApproval { key_fingerprint } => assert_eq!(key_fingerprint, mine.fingerprint()),
+            Enrolment::AwaitingApproval { key_fingerprint } => assert_eq!(key_fingerprint, fingerprint),
             Enrolment::Issued(_) => panic!("nobody approved"),
         }
     }
     let stolen = refusal(enroll(&federation, "st-anna", &code, &key(), NOW).await);
     assert_eq!(stolen, EnrolmentRefusal::UsedByAnotherKey { site: site("st-anna") });
-    let waiting = Pending { site: site("st-anna"), key_fingerprint: mine.fingerprint() };
+    let waiting = Pending { site: site("st-anna"), key_fingerprint: fingerprint };
     assert_eq!(federation.authority.pending().await.expect("readable"), [waiting]);
     assert_eq!(state(&federation, "st-anna").await, MemberState::AwaitingApproval);
 

@@ -33,7 +33,7 @@ pub struct SigningMember {
     /// SHA-256 of the TLS key that it enrolled with. TLS keys change with every renewal; this one stays what people
     /// compared when they approved the site.
     pub tls_key_sha256: Digest,
-    /// The site's proof that it holds the signing key.
+    /// The proof that whoever enrolled under this name holds the signing key.
     #[serde(with = "signature")]
     pub possession: Signature,
 }
@@ -44,7 +44,7 @@ impl SigningKeys {
         Self { federation, ca_sha256, members: Vec::new(), without_key: Vec::new() }
     }
 
-    /// Whether the member itself signed for enrolling here.
+    /// Whether the owner of the listed key signed for enrolling under this name here.
     pub(super) fn is_proven(&self, member: &SigningMember) -> bool {
         is_possession(&member.key, &member.possession, self.ca_sha256, &member.site, member.tls_key_sha256)
     }

@@ -4,10 +4,13 @@
 //! Authority::signing_keys ──► RosterAuthority::sign ──► SignedRoster ──coordinator──► RosterReview ──approve──► PinnedRoster
 //!   (enrolments)               (its own key)             (bytes)       (relays only)   (at each site)
 //! ```
-//! Threat met here: a coordinator, with the authority's database in its hands, that invents sites or exchanges keys. The
-//! roster is signed by a key that it does not have; a site takes no roster but one whose digest its operator compared
-//! with the others', and never an older one than it has. What this cannot do: tell a roster authority that lies to
-//! everyone alike from one that does not. That is what comparing the keys' fingerprints is for.
+//! Threat met here: a coordinator that invents sites or exchanges keys. The roster is signed by a key that it does not
+//! have; a site takes no roster but one whose digest its operator compared with the others', never an older one than it
+//! has, and none with another key for itself.
+//!
+//! What is left to people: whoever holds the enrolment authority's database can list a key of its own in a site's name,
+//! with a valid proof by that key. That site refuses the roster, and all others are shown a changed or added key. So
+//! whoever signs or approves compares the fingerprints of new keys by phone; nothing here can do that for them.
 
 mod authority;
 mod changes;

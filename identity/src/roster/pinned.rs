@@ -1,9 +1,9 @@
 //! The roster that a site's operator has approved, in the folder of the site's credentials.
 
 use super::SignedRoster;
+use crate::IdentityError;
 use crate::files::{self, Readers};
 use crate::roster::ROSTER_BYTES_MAX;
-use crate::IdentityError;
 use std::path::Path;
 use wardround_secagg::roster::Roster;
 use wardround_secagg::wire::RosterDigest;

@@ -20,7 +20,9 @@ pub enum RosterRefusal {
         found: usize,
     },
     /// The whole is not signed by the authority that it names.
-    #[error("the roster's signature is not its authority's: it was changed on the way, ask the federation's manager for it")]
+    #[error(
+        "the roster's signature is not its authority's: it was changed on the way, ask the federation's manager for it"
+    )]
     BadSignature,
     /// A certificate in it is not what it should be.
     #[error("the roster is not in order: {0}")]
@@ -97,7 +99,9 @@ pub enum RosterRefusal {
         at: Timestamp,
     },
     /// This site is not in it.
-    #[error("this site, `{site}`, is not in the roster: enrol it with a signing key, then have the roster signed again")]
+    #[error(
+        "this site, `{site}`, is not in the roster: enrol it with a signing key, then have the roster signed again"
+    )]
     SiteMissing {
         /// This site.
         site: SiteId,

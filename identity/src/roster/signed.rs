@@ -143,6 +143,7 @@ impl SignedRoster {
     pub fn issued(&self) -> Timestamp {
         self.content.issued
     }
+
     /// The certificates, for a session.
     pub fn into_roster(self) -> Roster {
         self.content.roster

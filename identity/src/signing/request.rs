@@ -108,14 +108,15 @@ mod tests {
     #[test]
     fn a_proof_serves_for_its_authority_site_and_keys_alone() {
         let [key, other] = [1, 2].map(|byte| SigningKey::from_secret(&Zeroizing::new([byte; 32])));
-        let (anna, ca, tls) = (site("st-anna"), Digest::of(b"ca"), PrivateKey::generate().expect("key"));
+        let (anna, berta, ca) = (site("st-anna"), site("st-berta"), Digest::of(b"ca"));
+        let tls = PrivateKey::generate().expect("key");
         let request = tls.request_pem().expect("request");
         let request = EnrolmentRequest::new(request, &key, &anna, ca).expect("made");
         let holds = |key: &SigningKey, ca, site, tls| is_possession(&key.public(), request.possession(), ca, site, tls);
         assert!(holds(&key, ca, &anna, tls.fingerprint()));
         assert!(!holds(&other, ca, &anna, tls.fingerprint()));
         assert!(!holds(&key, Digest::of(b"another"), &anna, tls.fingerprint()));
-        assert!(!holds(&key, ca, &site("st-berta"), tls.fingerprint()));
+        assert!(!holds(&key, ca, &berta, tls.fingerprint()));
         assert!(!holds(&key, ca, &anna, Digest::of(b"another")));
     }
 

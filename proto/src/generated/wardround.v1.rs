@@ -793,6 +793,14 @@ pub struct EnrollRequest {
     /// Certificate request in PEM, at most 16 KiB. Only its public key is used: names in it are ignored.
     #[prost(string, tag = "3")]
     pub csr_pem: ::prost::alloc::string::String,
+    /// Ed25519 public key with which the site signs in secure aggregation, 32 bytes. It stays through renewals.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub signing_key: ::prost::bytes::Bytes,
+    /// Ed25519 signature by that key, 64 bytes, over "wardround/signing-key-possession/v1" and a zero byte; SHA-256 of the
+    /// authority's certificate; the length of the site's name (u32, little endian) and the name; SHA-256 of the public key
+    /// (SubjectPublicKeyInfo) in the certificate request.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub possession: ::prost::bytes::Bytes,
 }
 /// The authority's answer to a request to join.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -809,7 +817,7 @@ pub mod enroll_response {
         /// The site is a member now.
         #[prost(message, tag = "1")]
         Issued(super::Issued),
-        /// A person has to approve the key first; ask again later with the same code and key.
+        /// A person has to approve the key first; ask again later with the same code and keys.
         #[prost(message, tag = "2")]
         AwaitingApproval(super::AwaitingApproval),
     }
@@ -827,7 +835,8 @@ pub struct Issued {
 /// A request that waits for a person.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AwaitingApproval {
-    /// SHA-256 of the public key (SubjectPublicKeyInfo) in hex, to be compared over the phone.
+    /// Fingerprint of both keys in hex, to be compared over the phone: SHA-256 over "wardround/enrolment-keys/v1" and a zero
+    /// byte; SHA-256 of the public key (SubjectPublicKeyInfo) in the certificate request; the signing key.
     #[prost(string, tag = "1")]
     pub key_fingerprint: ::prost::alloc::string::String,
 }
@@ -837,6 +846,16 @@ pub struct RenewRequest {
     /// Certificate request in PEM, at most 16 KiB. Only its public key is used.
     #[prost(string, tag = "1")]
     pub csr_pem: ::prost::alloc::string::String,
+}
+/// Asks for the roster.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RosterRequest {}
+/// The roster.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RosterResponse {
+    /// A signed roster in its canonical encoding, at most 1 MiB.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub roster: ::prost::bytes::Bytes,
 }
 /// Generated client implementations.
 pub mod enrolment_client {
@@ -931,7 +950,7 @@ pub mod enrolment_client {
             self
         }
         /// Exchanges a one-time code and a certificate request for a certificate, or for a place in the queue of approvals.
-        /// Asking again with the same code and the same key gives the same answer.
+        /// Asking again with the same code and the same keys gives the same answer.
         pub async fn enroll(
             &mut self,
             request: impl tonic::IntoRequest<super::EnrollRequest>,
@@ -969,7 +988,7 @@ pub mod enrolment_server {
     #[async_trait]
     pub trait Enrolment: std::marker::Send + std::marker::Sync + 'static {
         /// Exchanges a one-time code and a certificate request for a certificate, or for a place in the queue of approvals.
-        /// Asking again with the same code and the same key gives the same answer.
+        /// Asking again with the same code and the same keys gives the same answer.
         async fn enroll(
             &self,
             request: tonic::Request<super::EnrollRequest>,
@@ -1249,6 +1268,29 @@ pub mod membership_client {
                 .insert(GrpcMethod::new("wardround.v1.Membership", "Renew"));
             self.inner.unary(req, path, codec).await
         }
+        /// The newest roster of signing keys that the coordinator was given. It only passes the bytes on: they are signed by
+        /// the federation's roster authority, and every site pins a roster for itself. NOT_FOUND where there is none yet.
+        pub async fn roster(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RosterRequest>,
+        ) -> std::result::Result<tonic::Response<super::RosterResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/wardround.v1.Membership/Roster",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("wardround.v1.Membership", "Roster"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1269,6 +1311,12 @@ pub mod membership_server {
             &self,
             request: tonic::Request<super::RenewRequest>,
         ) -> std::result::Result<tonic::Response<super::Issued>, tonic::Status>;
+        /// The newest roster of signing keys that the coordinator was given. It only passes the bytes on: they are signed by
+        /// the federation's roster authority, and every site pins a roster for itself. NOT_FOUND where there is none yet.
+        async fn roster(
+            &self,
+            request: tonic::Request<super::RosterRequest>,
+        ) -> std::result::Result<tonic::Response<super::RosterResponse>, tonic::Status>;
     }
     /// Keeps a member a member. Served only to a valid certificate; the name in it is the one that is renewed.
     #[derive(Debug)]
@@ -1375,6 +1423,49 @@ pub mod membership_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RenewSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/wardround.v1.Membership/Roster" => {
+                    #[allow(non_camel_case_types)]
+                    struct RosterSvc<T: Membership>(pub Arc<T>);
+                    impl<T: Membership> tonic::server::UnaryService<super::RosterRequest>
+                    for RosterSvc<T> {
+                        type Response = super::RosterResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RosterRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Membership>::roster(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RosterSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
