@@ -15,8 +15,8 @@ mod mask;
 pub mod refusal;
 pub mod ring;
 pub mod roster;
-pub mod session;
 pub mod server;
+pub mod session;
 pub mod shamir;
 pub mod wire;
 

@@ -147,7 +147,9 @@ pub enum Refusal {
         reachable: u32,
     },
     /// 2t ≤ n + c.
-    #[error("with {participants} sites, threshold {threshold} and {corrupt} corrupt, two sums of one round could come out")]
+    #[error(
+        "with {participants} sites, threshold {threshold} and {corrupt} corrupt, two sums of one round could come out"
+    )]
     TwoSums {
         /// n
         participants: u32,
@@ -173,7 +175,9 @@ pub enum Refusal {
         required: u32,
     },
     /// A graph that policy does not allow.
-    #[error("the session's graph holds against an honest-but-curious coordinator only, which this site does not assume")]
+    #[error(
+        "the session's graph holds against an honest-but-curious coordinator only, which this site does not assume"
+    )]
     Graph,
     /// Another model.
     #[error("the session is about another model than this site trained from")]

@@ -92,7 +92,8 @@ impl Advertised {
         let mut peers = Vec::new();
         for entry in first.adverts.iter().filter(|entry| near(entry.index)) {
             let peer = self.peer(entry.index, &entry.advert.keys, digest);
-            let refusal = || Refusal::Key { index: entry.index, what: "of small order, so everybody could agree with them" };
+            let refusal =
+                || Refusal::Key { index: entry.index, what: "of small order, so everybody could agree with them" };
             Check::KeysContribute.requires(peer.is_some(), refusal)?;
             peers.extend(peer);
         }
@@ -123,7 +124,8 @@ impl Advertised {
         let beta = split(&secrets.beta, threshold, points.iter().copied(), rng);
         let mut pairs = sigma.into_iter().zip(beta).map(|(mask, seed)| SharePair { mask, seed });
         let own = pairs.next().expect("this site is the first of the points");
-        let seal = |(peer, pair): (&Peer, SharePair)| SealedShare { peer: peer.index, ciphertext: peer.sending.seal(&pair) };
+        let seal =
+            |(peer, pair): (&Peer, SharePair)| SealedShare { peer: peer.index, ciphertext: peer.sending.seal(&pair) };
         let shares = peers.iter().zip(pairs).map(seal).collect();
         let message = seat.says(EncryptedShares { first_set: digest, shares });
         let next = Shared { seat, secrets, mask: advert.keys.mask, first_set, digest, peers, own };

@@ -73,8 +73,7 @@ impl Idle {
         let roster = &self.site.roster;
         Check::Roster.requires(params.roster == roster.digest(), || Refusal::RosterNotPinned)?;
         let (participants, required) = (params.participants.len(), self.site.policy.cohort_min.max(3) as usize);
-        Check::Cohort
-            .requires(participants >= required, || Refusal::CohortTooSmall { participants, required })?;
+        Check::Cohort.requires(participants >= required, || Refusal::CohortTooSmall { participants, required })?;
         let mut signers = Vec::with_capacity(participants);
         for client in params.participants.iter().copied() {
             let enrolment = roster.current(client, now);

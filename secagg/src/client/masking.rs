@@ -67,8 +67,7 @@ impl Masking {
             second_set: self.second_set.second_digest(self.seat.session),
             chunks: self.seat.params.vector.chunks(),
         });
-        let next =
-            Uploading { masking: self, contribution, noise, next_chunk: 0, digest: Hasher::new(), square: 0 };
+        let next = Uploading { masking: self, contribution, noise, next_chunk: 0, digest: Hasher::new(), square: 0 };
         Ok(Step { next, outputs: vec![Output::Send(message)], reply: None })
     }
 }
@@ -130,7 +129,8 @@ impl Uploading {
             None => (0..count).map(|_| None).collect(),
         };
         let first = shape.words_of(number).start;
-        let block = Block { contribution: &self.contribution, masks: &self.masking.masks, params: &self.masking.seat.params };
+        let block =
+            Block { contribution: &self.contribution, masks: &self.masking.masks, params: &self.masking.seat.params };
         let blocks = bytes.par_chunks_mut(block_bytes).zip(noise).enumerate();
         let squares = blocks.map(|(place, (bytes, noise))| {
             block.fill(first + place as u64 * u64::from(BLOCK_WORDS), update, noise, bytes)

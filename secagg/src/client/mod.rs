@@ -128,7 +128,10 @@ impl Client {
                 let reply = step.reply.map(Zeroizing::new).or(if heard.is_some() { None } else { reply });
                 (Self { state: step.next, heard: known, reply }, step.outputs)
             }
-            Err(refusal) => (Self { state: State::Aborted(refusal.clone()), heard: known, reply: None }, farewell_of(farewell, refusal)),
+            Err(refusal) => (
+                Self { state: State::Aborted(refusal.clone()), heard: known, reply: None },
+                farewell_of(farewell, refusal),
+            ),
         }
     }
 
@@ -255,7 +258,11 @@ impl State {
 
     /// A message that is not awaited: too early, or a second and different one.
     fn out_of_turn(&self, got: MessageType) -> Refusal {
-        if got < self.awaited() { Refusal::SecondThoughts { got } } else { Refusal::OutOfTurn { got, done: self.name() } }
+        if got < self.awaited() {
+            Refusal::SecondThoughts { got }
+        } else {
+            Refusal::OutOfTurn { got, done: self.name() }
+        }
     }
 
     /// The message that comes next; the coordinator's types increase in their order.

@@ -42,8 +42,7 @@ impl Seat {
     /// A message of the coordinator.
     pub(super) fn hears<T: Body>(&self, message: &[u8]) -> Result<T, Refusal> {
         let Envelope { session, sender, body } = Envelope::<T>::from_bytes(message)?;
-        Check::Session
-            .requires(session == self.session && sender == Sender::Server, || Refusal::WrongSession)?;
+        Check::Session.requires(session == self.session && sender == Sender::Server, || Refusal::WrongSession)?;
         Ok(body)
     }
 

@@ -1,7 +1,7 @@
 //! Shares on their way: AES-256-GCM under a key that is used for one message, so the nonce can be zero.
 
-use super::derivation::KeySchedule;
 use super::agreement::AgreementSecret;
+use super::derivation::KeySchedule;
 use crate::shamir::{SecretScalar, ShareError};
 use crate::wire::{Ciphertext, FirstSetDigest, Index, SessionId, SharePublicKey};
 use aes_gcm::aead::{Aead, KeyInit, Payload};

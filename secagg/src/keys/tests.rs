@@ -43,11 +43,7 @@ fn keys_of_small_order_agree_with_nobody() {
 fn keys_differ_by_session_purpose_and_site() {
     let scalar = SecretScalar::random(&mut ChaCha20Rng::seed_from_u64(1));
     let [one, two] = [KeySchedule::new(session(b"1")), KeySchedule::new(session(b"2"))];
-    let masks = [
-        one.self_mask(index(1), &scalar),
-        one.self_mask(index(2), &scalar),
-        two.self_mask(index(1), &scalar),
-    ];
+    let masks = [one.self_mask(index(1), &scalar), one.self_mask(index(2), &scalar), two.self_mask(index(1), &scalar)];
     let secrets = [
         one.mask_secret(index(1), &scalar).public(),
         one.mask_secret(index(2), &scalar).public(),

@@ -6,18 +6,30 @@ use pulp::Arch;
 /// `sum += words` in the ring of `lane`; both are as long.
 pub(crate) fn add_words(lane: Lane, sum: &mut [u8], words: &[u8]) {
     match lane {
-        Lane::Bits16 => each(sum, words, |a, b| u16::from_le_bytes(a).wrapping_add(u16::from_le_bytes(b)).to_le_bytes()),
-        Lane::Bits32 => each(sum, words, |a, b| u32::from_le_bytes(a).wrapping_add(u32::from_le_bytes(b)).to_le_bytes()),
-        Lane::Bits64 => each(sum, words, |a, b| u64::from_le_bytes(a).wrapping_add(u64::from_le_bytes(b)).to_le_bytes()),
+        Lane::Bits16 => {
+            each(sum, words, |a, b| u16::from_le_bytes(a).wrapping_add(u16::from_le_bytes(b)).to_le_bytes())
+        }
+        Lane::Bits32 => {
+            each(sum, words, |a, b| u32::from_le_bytes(a).wrapping_add(u32::from_le_bytes(b)).to_le_bytes())
+        }
+        Lane::Bits64 => {
+            each(sum, words, |a, b| u64::from_le_bytes(a).wrapping_add(u64::from_le_bytes(b)).to_le_bytes())
+        }
     }
 }
 
 /// `sum -= words` in the ring of `lane`; both are as long.
 pub(crate) fn subtract_words(lane: Lane, sum: &mut [u8], words: &[u8]) {
     match lane {
-        Lane::Bits16 => each(sum, words, |a, b| u16::from_le_bytes(a).wrapping_sub(u16::from_le_bytes(b)).to_le_bytes()),
-        Lane::Bits32 => each(sum, words, |a, b| u32::from_le_bytes(a).wrapping_sub(u32::from_le_bytes(b)).to_le_bytes()),
-        Lane::Bits64 => each(sum, words, |a, b| u64::from_le_bytes(a).wrapping_sub(u64::from_le_bytes(b)).to_le_bytes()),
+        Lane::Bits16 => {
+            each(sum, words, |a, b| u16::from_le_bytes(a).wrapping_sub(u16::from_le_bytes(b)).to_le_bytes())
+        }
+        Lane::Bits32 => {
+            each(sum, words, |a, b| u32::from_le_bytes(a).wrapping_sub(u32::from_le_bytes(b)).to_le_bytes())
+        }
+        Lane::Bits64 => {
+            each(sum, words, |a, b| u64::from_le_bytes(a).wrapping_sub(u64::from_le_bytes(b)).to_le_bytes())
+        }
     }
 }
 

@@ -6,8 +6,8 @@ mod quantise;
 mod sum;
 mod words;
 
-pub use contribution::{Contribution, Rounding, Update, Weight};
 pub(crate) use contribution::sum_of_squares;
+pub use contribution::{Contribution, Rounding, Update, Weight};
 pub use noise::{BlockNoise, NoiseFailure, NoiseShare};
 pub use sum::{DecodeSum, SumError, TotalWeight};
 pub use words::{load_words, store_words};

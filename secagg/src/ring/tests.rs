@@ -134,7 +134,13 @@ fn what_cannot_be_summed_is_refused() {
     refused(Update::Reals(&[1.0, 0.0, f32::INFINITY]));
     refused(Update::Integers(&[0, 0, 2002]));
     refused(Update::Integers(&[0, i64::MIN, 0]));
-    let fits = Contribution::prepare(&params, Update::Integers(&[0, -2001, 2001]), Weight::ONE, Rounding::Nearest, &mut rng(1));
+    let fits = Contribution::prepare(
+        &params,
+        Update::Integers(&[0, -2001, 2001]),
+        Weight::ONE,
+        Rounding::Nearest,
+        &mut rng(1),
+    );
     assert!(fits.is_ok(), "the largest word");
 }
 

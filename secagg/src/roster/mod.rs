@@ -146,8 +146,7 @@ impl Decode for Roster {
     fn read(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let federation = FederationId::read(from)?;
         let certificates = from.list("certificates", PARTICIPANTS_MAX, CERTIFICATE_BYTES_MIN)?;
-        let certificates =
-            increasing("certificates", certificates, |one: &EnrolmentCertificate| one.enrolment.client)?;
+        let certificates = increasing("certificates", certificates, |one: &EnrolmentCertificate| one.enrolment.client)?;
         let revoked = from.list("revoked serials", PARTICIPANTS_MAX, 8)?;
         let revoked = increasing("revoked serials", revoked, |serial: &Serial| serial.0)?;
         Ok(Self { federation, certificates, revoked: revoked.into_iter().map(|serial| serial.0).collect() })

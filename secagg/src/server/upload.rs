@@ -4,9 +4,7 @@
 use super::rejection::Rejection;
 use crate::roster::PublicKey;
 use crate::session::VectorShape;
-use crate::wire::{
-    Body, Chunk, Decode, Envelope, Index, MaskedTrailer, Sender, SessionId, VectorDigest,
-};
+use crate::wire::{Body, Chunk, Decode, Envelope, Index, MaskedTrailer, Sender, SessionId, VectorDigest};
 use wardround_plan::Hasher;
 
 /// One site's vector on its way.
@@ -78,4 +76,3 @@ pub(super) fn read<T: Body>(message: &[u8], session: SessionId, from: Index) -> 
         false => Err(Rejection::WrongSession),
     }
 }
-

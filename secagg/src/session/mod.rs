@@ -18,7 +18,7 @@ pub use vector::{BLOCK_WORDS, CHUNK_WORDS_DEFAULT, CHUNK_WORDS_MAX, TAIL_WORDS, 
 
 use crate::wire::{
     Attempt, ClientId, ConfigDigest, Decode, DecodeError, Encode, FederationId, Index, Label, ModelDigest, Reader,
-    Round, RosterDigest, SessionId, StudyId, Writer, increasing, refused,
+    RosterDigest, Round, SessionId, StudyId, Writer, increasing, refused,
 };
 
 /// Most participants of one session.

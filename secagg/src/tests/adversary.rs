@@ -4,9 +4,7 @@ use super::fixture::{NOW, index};
 use super::puppet::{Puppet, indices};
 use crate::client::{Client, Event, History, JournalRecord, JournalStage, Output, Policy};
 use crate::refusal::{AbortCode, Refusal};
-use crate::wire::{
-    Abort, Attempt, Countersignature, Encode, Envelope, MessageType, Sender, SignatureSet,
-};
+use crate::wire::{Abort, Attempt, Countersignature, Encode, Envelope, MessageType, Sender, SignatureSet};
 use proptest::prelude::*;
 
 const ALL: [u32; 5] = [1, 2, 3, 4, 5];
@@ -85,7 +83,8 @@ fn the_same_message_again_gets_the_same_answer_and_another_one_an_end() {
     let survivors = puppet.survivors(&ALL);
     let first = puppet.say(index(1), survivors.clone()).expect("honest");
     let again = puppet.say(index(1), survivors).expect("the same again");
-    let sent = |outputs: &[Output]| outputs.iter().filter(|one| matches!(one, Output::Send(_))).cloned().collect::<Vec<_>>();
+    let sent =
+        |outputs: &[Output]| outputs.iter().filter(|one| matches!(one, Output::Send(_))).cloned().collect::<Vec<_>>();
     assert_eq!(sent(&first), sent(&again));
     assert_eq!(again.len(), 1, "nothing is signed or stored a second time");
     let other = puppet.survivors(&[1, 2, 3, 4]);
@@ -107,7 +106,10 @@ fn a_second_session_is_refused_while_the_first_is_open_and_after_it() {
 }
 
 fn journal_of(outputs: &[Output]) -> Vec<JournalRecord> {
-    outputs.iter().filter_map(|output| if let Output::Persist(record) = output { Some(*record) } else { None }).collect()
+    outputs
+        .iter()
+        .filter_map(|output| if let Output::Persist(record) = output { Some(*record) } else { None })
+        .collect()
 }
 
 #[test]

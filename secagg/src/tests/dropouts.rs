@@ -30,7 +30,8 @@ fn check(network: &Network<'_>) {
     let reached = |stage: Drop| drops.iter().filter(|drop| **drop > stage).count();
     let threshold = network.params.thresholds.threshold as usize;
     let enough = Drop::ALL[..5].iter().all(|stage| reached(*stage) >= threshold);
-    let places = drops.iter().enumerate().filter(|(_, drop)| **drop > Drop::Upload).map(|(place, _)| Index::of_place(place));
+    let places =
+        drops.iter().enumerate().filter(|(_, drop)| **drop > Drop::Upload).map(|(place, _)| Index::of_place(place));
     let survivors = IndexSet::of(drops.len(), places);
     match transcript.result {
         Ok(sum) => {
@@ -46,9 +47,8 @@ fn check(network: &Network<'_>) {
 }
 
 fn patterns(sites: u32) -> impl ParallelIterator<Item = Vec<Drop>> {
-    let pattern = move |number: usize| {
-        (0..sites).map(|site| Drop::ALL[number / 6_usize.pow(site) % 6]).collect::<Vec<_>>()
-    };
+    let pattern =
+        move |number: usize| (0..sites).map(|site| Drop::ALL[number / 6_usize.pow(site) % 6]).collect::<Vec<_>>();
     (0..6_usize.pow(sites)).into_par_iter().map(pattern)
 }
 
@@ -110,7 +110,10 @@ fn a_restart_at_every_message_gives_the_same_sum() {
     for stage in Drop::ALL {
         drops[2] = stage;
         let once = network(&federation, federation.params(|_| {}), drops.clone());
-        let restarted = Network { delivery: Delivery::WithRestarts, ..network(&federation, federation.params(|_| {}), drops.clone()) };
+        let restarted = Network {
+            delivery: Delivery::WithRestarts,
+            ..network(&federation, federation.params(|_| {}), drops.clone())
+        };
         assert_eq!(once.run().result, restarted.run().result, "{stage:?}");
     }
 }

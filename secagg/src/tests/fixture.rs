@@ -3,9 +3,7 @@
 use crate::client::{Client, History, Policy, Site, Trained};
 use crate::roster::{Enrolment, Roster, SigningKey};
 use crate::session::{Encoding, Graph, Lane, SUITE, SessionParams, Thresholds, VectorShape};
-use crate::wire::{
-    Attempt, ClientId, ConfigDigest, FederationId, Index, ModelDigest, Round, StudyId,
-};
+use crate::wire::{Attempt, ClientId, ConfigDigest, FederationId, Index, ModelDigest, Round, StudyId};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use std::collections::BTreeSet;

@@ -118,9 +118,8 @@ fn flower_7_a_site_s_weight_and_update_are_in_the_masked_words_alone() {
         Network { federation: &federation, params, policy, updates, drops, delivery: Delivery::InOrder, seed: 3 }.run()
     };
     let (one, other) = (run(7), run(-9000));
-    let is_masked = |message: &[u8]| {
-        matches!(MessageType::of(message), Ok(MessageType::Chunk | MessageType::MaskedTrailer))
-    };
+    let is_masked =
+        |message: &[u8]| matches!(MessageType::of(message), Ok(MessageType::Chunk | MessageType::MaskedTrailer));
     for (first, second) in one.sent.iter().zip(&other.sent) {
         let same = first == second;
         assert!(same || (first.0 == index(3) && is_masked(&first.1)), "only the masked words of site 3 may differ");

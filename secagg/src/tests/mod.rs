@@ -11,3 +11,4 @@ mod mutation;
 mod puppet;
 mod recovery;
 mod statistics;
+mod vectors;

@@ -84,9 +84,7 @@ fn attack_parameters(check: Check) -> Option<Verdict> {
         }
         Check::Corrupt => proposed(|params| params.thresholds = thresholds(4, 0)),
         Check::Honest => opened(Policy { honest_min: 3, ..Policy::default() }, History::default(), |_| {}),
-        Check::Graph => {
-            proposed(|params| params.graph = Graph::HonestButCuriousRegular { degree: 4, seed: [1; 32] })
-        }
+        Check::Graph => proposed(|params| params.graph = Graph::HonestButCuriousRegular { degree: 4, seed: [1; 32] }),
         Check::Model => proposed(|params| params.model = ModelDigest(other)),
         Check::Config => proposed(|params| params.config = ConfigDigest(other)),
         Check::Dimension => proposed(|params| {
@@ -315,8 +313,8 @@ fn attack(check: Check) -> Verdict {
 fn expected(check: Check) -> AbortCode {
     use Check::*;
     match check {
-        Suite | Federation | Study | Round | Cohort | ThresholdReachable | ThresholdFloor | OneSum | Corrupt | Honest
-        | Graph | NoiseFloor | NoiseShares | NoiseWeights | OwnNoise => AbortCode::Policy,
+        Suite | Federation | Study | Round | Cohort | ThresholdReachable | ThresholdFloor | OneSum | Corrupt
+        | Honest | Graph | NoiseFloor | NoiseShares | NoiseWeights | OwnNoise => AbortCode::Policy,
         Roster | Enrolled => AbortCode::Roster,
         Model | Config | Dimension => AbortCode::ModelHash,
         NoWrap => AbortCode::Overflow,
@@ -346,7 +344,8 @@ fn every_check_refuses_an_attack_that_passes_without_it() {
 #[test]
 fn no_check_stands_in_for_another() {
     for check in Check::ALL.iter().copied() {
-        let next = Check::ALL.iter().copied().cycle().skip_while(|other| *other != check).nth(1).expect("more than one");
+        let next =
+            Check::ALL.iter().copied().cycle().skip_while(|other| *other != check).nth(1).expect("more than one");
         assert!(omission::without(Some(next), || attack(check)).is_err(), "{check:?} without {next:?}");
     }
 }
@@ -354,9 +353,8 @@ fn no_check_stands_in_for_another() {
 #[test]
 fn a_floor_on_the_threshold_can_be_given_up_for_dropouts() {
     let policy = Policy { threshold: ThresholdFloor::OneSum, ..Policy::default() };
-    let verdict = |threshold| {
-        opened_among(10, policy, History::default(), |params| params.thresholds = thresholds(threshold, 1))
-    };
+    let verdict =
+        |threshold| opened_among(10, policy, History::default(), |params| params.thresholds = thresholds(threshold, 1));
     assert_eq!(verdict(6), Ok(()), "six of ten with one traitor: four dropouts");
     assert!(matches!(verdict(5), Err(Refusal::Threshold { .. })), "five of ten could be signed for twice");
 }

@@ -220,7 +220,7 @@ fn events_come_back_as_they_were_and_any_bytes_only_err() {
     let session = Session::advertised(4);
     let digest = VectorDigest(wardround_plan::Digest::of(b"vector"));
     let events = [
-        ServerEvent::Opened(session.puppet.params.clone()),
+        ServerEvent::Opened(Box::new(session.puppet.params.clone())),
         ServerEvent::Heard { from: index(2), message: vec![1, 2, 3] },
         ServerEvent::Uploaded { from: index(3), digest },
         ServerEvent::Left { from: index(4) },
@@ -256,14 +256,23 @@ fn a_regular_graph_sums_with_dropouts_when_policy_names_it() {
         params.thresholds = Thresholds { threshold: 7, corrupt: 1, honest_min: 2 };
     });
     let policy = Policy { graph: GraphPolicy::AlsoHonestButCurious, ..Policy::default() };
-    for (dropped, stage) in [(0, Drop::Never), (1, Drop::Shares), (1, Drop::Upload), (2, Drop::Upload), (1, Drop::Unmasking)] {
+    for (dropped, stage) in
+        [(0, Drop::Never), (1, Drop::Shares), (1, Drop::Upload), (2, Drop::Upload), (1, Drop::Unmasking)]
+    {
         let mut drops = vec![Drop::Never; 14];
         drops[..dropped].fill(stage);
         let mut source = rng(1);
         let word = |_: usize| (rand_chacha::rand_core::Rng::next_u32(&mut source) % 2000) as i64 - 1000;
         let updates: Vec<Vec<i64>> = (0..140).map(word).collect::<Vec<_>>().chunks(10).map(<[i64]>::to_vec).collect();
-        let network =
-            Network { federation: &federation, params: params.clone(), policy, updates, drops: drops.clone(), delivery: Delivery::InOrder, seed: 2 };
+        let network = Network {
+            federation: &federation,
+            params: params.clone(),
+            policy,
+            updates,
+            drops: drops.clone(),
+            delivery: Delivery::InOrder,
+            seed: 2,
+        };
         let sum = network.run().result.expect("seven are left around every site");
         let survivors = drops.iter().enumerate().filter(|(_, drop)| **drop > Drop::Upload);
         let survivors = crate::wire::IndexSet::of(14, survivors.map(|(place, _)| Index::of_place(place)));

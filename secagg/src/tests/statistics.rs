@@ -24,7 +24,8 @@ fn masked() -> Vec<Vec<Vec<u8>>> {
         });
         let updates = vec![vec![7; WORDS - 4]; 3];
         let (drops, policy) = (vec![Drop::Never; 3], Policy::default());
-        let network = Network { federation: &federation, params, policy, updates, drops, delivery: Delivery::InOrder, seed };
+        let network =
+            Network { federation: &federation, params, policy, updates, drops, delivery: Delivery::InOrder, seed };
         let transcript = network.run();
         let chunks = transcript.sent.iter().filter(|(_, message)| MessageType::of(message) == Ok(MessageType::Chunk));
         chunks.map(|(_, message)| Envelope::<Chunk>::from_bytes(message).expect("a chunk").body.bytes).collect()
@@ -147,7 +148,8 @@ fn the_largest_words_of_all_sites_add_up_exactly_at_the_edge_of_every_ring() {
         assert_eq!(params.encoding.word_max(), Some(word_max as u64));
         let updates = vec![vec![word_max, -word_max, 0, 1]; 5];
         let (drops, policy) = (vec![Drop::Never; 5], Policy::default());
-        let network = Network { federation: &federation, params, policy, updates, drops, delivery: Delivery::InOrder, seed: 1 };
+        let network =
+            Network { federation: &federation, params, policy, updates, drops, delivery: Delivery::InOrder, seed: 1 };
         let Sum { integers, .. } = network.run().result.expect("all are there");
         assert_eq!(integers, [5 * word_max, -5 * word_max, 0, 5], "{lane:?}");
     }

@@ -1,10 +1,10 @@
 //! M1 and M2: the keys of a session, signed by the keys of the roster.
 
+use super::FirstSetDigest;
 use super::codec::{Decode, DecodeError, Encode, Reader, Writer, increasing};
 use super::envelope::{Body, MessageType, header};
 use super::ids::{Index, Sender, SessionId, fixed_bytes};
 use super::label::Label;
-use super::FirstSetDigest;
 use crate::roster::{SIGNATURE_BYTES, Signature};
 use crate::session::PARTICIPANTS_MAX;
 

@@ -17,8 +17,8 @@ pub use advert::{Advert, AdvertKeys, KeyAdvert, KeySet, MaskPublicKey, SeedCommi
 pub use codec::{Decode, DecodeError, Encode, Reader, Writer};
 pub use envelope::{Body, Envelope, MessageType};
 pub use ids::{
-    Attempt, ClientId, ConfigDigest, DetailDigest, FederationId, FirstSetDigest, Index, ModelDigest, Round,
-    RosterDigest, SecondSetDigest, Sender, SessionId, StudyId, ThirdSetDigest, VectorDigest,
+    Attempt, ClientId, ConfigDigest, DetailDigest, FederationId, FirstSetDigest, Index, ModelDigest, RosterDigest,
+    Round, SecondSetDigest, Sender, SessionId, StudyId, ThirdSetDigest, VectorDigest,
 };
 pub use index_set::IndexSet;
 pub use label::Label;

@@ -59,9 +59,8 @@ fn params() -> impl Strategy<Value = SessionParams> {
     ));
     let shape = (0_usize..3, 1_u64..1 << 30, 1_u32..256)
         .prop_map(|(lane, d, blocks)| VectorShape::new(Lane::ALL[lane], d, blocks * 4096).expect("in range"));
-    let encoding = (1e-6..1e9_f64, 1e-6..1e6_f64, 1e-6..1e6_f64, 1_u32..1000).prop_map(
-        |(scale, clip_linf, clip_l2, weight_max)| Encoding { scale, clip_linf, clip_l2, weight_max },
-    );
+    let encoding = (1e-6..1e9_f64, 1e-6..1e6_f64, 1e-6..1e6_f64, 1_u32..1000)
+        .prop_map(|(scale, clip_linf, clip_l2, weight_max)| Encoding { scale, clip_linf, clip_l2, weight_max });
     (ids, graph, noise, shape, encoding, digest(), any::<(u64, u32, u32, u32, u32)>()).prop_map(
         |(ids, graph, noise, vector, encoding, digest, (round, attempt, threshold, corrupt, honest_min))| {
             SessionParams {
