@@ -49,11 +49,12 @@ def measure(sites, length, dropouts):
     start = time.thread_time()
     vector = parameters_multiply(quantize(update, CLIP, TARGET), 1)
     vector = factor_combine(1, vector)
-    vector = parameters_mod(vector, MODULUS)
     shapes = get_parameters_shape(vector)
     fixed_s = time.thread_time() - start
     made, mask_s, vector = masks(vector, shapes, sites)
-    site_s = fixed_s + mask_s * sites
+    start = time.thread_time()
+    vector = parameters_mod(vector, MODULUS)
+    site_s = fixed_s + mask_s * sites + time.thread_time() - start
 
     left = sites - dropouts
     start = time.thread_time()
