@@ -79,7 +79,8 @@ impl Advertised {
             let signer = self.seat.signer(index);
             Check::AdvertListed.requires(signer.is_some(), || Refusal::Stranger { index })?;
             let statement = entry.advert.keys.statement(self.seat.session, index);
-            let signed = signer.is_some_and(|key| key.has_signed(&statement, &entry.advert.signature));
+            // Whoever has no key was refused above.
+            let signed = signer.is_none_or(|key| key.has_signed(&statement, &entry.advert.signature));
             Check::AdvertSigned.requires(signed, || Refusal::Signature { index, what: "keys" })?;
         }
         Ok(())

@@ -32,8 +32,6 @@ checks! {
     Roster,
     /// M0: every participant is enrolled.
     Enrolled,
-    /// M0: this site takes part.
-    Listed,
     /// M0: three sites or more, and as many as policy asks for.
     Cohort,
     /// M0: the threshold can be reached.

@@ -72,7 +72,6 @@ impl Idle {
     fn check_participants(&self, params: &SessionParams, now: Timestamp) -> Result<Vec<PublicKey>, Refusal> {
         let roster = &self.site.roster;
         Check::Roster.requires(params.roster == roster.digest(), || Refusal::RosterNotPinned)?;
-        Check::Listed.requires(params.index_of(self.site.client).is_some(), || Refusal::NotListed)?;
         let (participants, required) = (params.participants.len(), self.site.policy.cohort_min.max(3) as usize);
         Check::Cohort.requires(participants >= required, || Refusal::CohortTooSmall { participants, required })?;
         let mut signers = Vec::with_capacity(participants);

@@ -309,3 +309,14 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+impl Client {
+    /// Takes this site's masks off again.
+    pub(crate) fn unmasked_for_test(&self, words: &mut [u8]) {
+        let State::Uploading(uploading) = &self.state else { panic!("no upload is open") };
+        let mut masks = vec![0; words.len()];
+        uploading.masking.masks.apply(0, &mut masks);
+        crate::mask::subtract_words(uploading.masking.seat.params.vector.lane, words, &masks);
+    }
+}

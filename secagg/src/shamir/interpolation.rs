@@ -1,4 +1,4 @@
-//! Lagrange's coefficients, computed once for a set of points and used for every secret shared at them.
+//! Lagrange's coefficients in barycentric form, computed once for a set of points and used for every secret shared at them.
 
 use super::SecretScalar;
 use super::field::Field;
@@ -27,40 +27,49 @@ pub enum InterpolationError {
     },
 }
 
-/// The coefficients that take values at some points to the value at another.
+/// Points at which a polynomial's values are known. What depends on the points alone is computed once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interpolation {
-    coefficients: Vec<Scalar>,
+    points: Vec<Scalar>,
+    weights: Vec<Scalar>,
 }
 
+/// What takes values at some points to the value at another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coefficients(Vec<Scalar>);
+
 impl Interpolation {
-    /// To the secret, which is the value at 0.
+    /// From values at `points`.
     ///
     /// # Errors
     /// [`InterpolationError`] for no points or a repeated one.
-    pub fn to_secret(points: &[Index]) -> Result<Self, InterpolationError> {
+    pub fn new(points: &[Index]) -> Result<Self, InterpolationError> {
         check_points(points)?;
-        Ok(Self { coefficients: coefficients(points, Scalar::ZERO) })
+        let points: Vec<Scalar> = points.iter().map(|point| Scalar::from_index(point.get())).collect();
+        Ok(Self { weights: weights(&points), points })
     }
 
-    /// To the value at another site's point.
-    ///
-    /// # Errors
-    /// As [`Self::to_secret`].
-    pub fn to_point(points: &[Index], target: Index) -> Result<Self, InterpolationError> {
-        check_points(points)?;
-        Ok(Self { coefficients: coefficients(points, Scalar::from_index(target.get())) })
+    /// To the secret, which is the value at 0.
+    pub fn to_secret(&self) -> Coefficients {
+        Coefficients(coefficients(&self.points, &self.weights, Scalar::ZERO))
     }
 
+    /// To the value at a site's point.
+    pub fn to_point(&self, target: Index) -> Coefficients {
+        Coefficients(coefficients(&self.points, &self.weights, Scalar::from_index(target.get())))
+    }
+}
+
+impl Coefficients {
     /// The value, from the shares in the order of the points.
     ///
     /// # Errors
     /// [`InterpolationError::Count`].
     pub fn combine(&self, shares: &[&SecretScalar]) -> Result<SecretScalar, InterpolationError> {
-        if shares.len() != self.coefficients.len() {
-            return Err(InterpolationError::Count { expected: self.coefficients.len(), got: shares.len() });
+        if shares.len() != self.0.len() {
+            return Err(InterpolationError::Count { expected: self.0.len(), got: shares.len() });
         }
-        let terms = self.coefficients.iter().zip(shares).map(|(coefficient, share)| coefficient * share.scalar());
+        let terms = self.0.iter().zip(shares).map(|(coefficient, share)| coefficient * share.scalar());
         Ok(SecretScalar::new(terms.sum()))
     }
 }
@@ -75,15 +84,27 @@ fn check_points(points: &[Index]) -> Result<(), InterpolationError> {
     }
 }
 
-/// ∏ (target - xⱼ) / (xᵢ - xⱼ) over j ≠ i, for each i. The points are distinct.
-pub(super) fn coefficients<F: Field>(points: &[Index], target: F) -> Vec<F> {
-    let xs: Vec<F> = points.iter().map(|point| F::from_index(point.get())).collect();
-    let coefficient = |i: usize| {
-        let others = xs.iter().enumerate().filter(|(j, _)| *j != i);
-        let (above, below) = others.fold((F::ONE, F::ONE), |(above, below), (_, x)| {
-            (above.times(target.minus(*x)), below.times(xs[i].minus(*x)))
-        });
-        above.times(below.inverse())
+/// 1 / ∏ (xᵢ - xⱼ) over j ≠ i, for each i. The points are distinct.
+pub(super) fn weights<F: Field>(points: &[F]) -> Vec<F> {
+    let weight = |i: usize| {
+        let others = points.iter().enumerate().filter(|(j, _)| *j != i);
+        others.fold(F::ONE, |product, (_, x)| product.times(points[i].minus(*x))).inverse()
     };
-    (0..xs.len()).map(coefficient).collect()
+    (0..points.len()).map(weight).collect()
+}
+
+/// wᵢ ∏ (target - xⱼ) over j ≠ i, for each i: products of what comes before and what comes behind.
+pub(super) fn coefficients<F: Field>(points: &[F], weights: &[F], target: F) -> Vec<F> {
+    let mut coefficients = weights.to_vec();
+    let mut before = F::ONE;
+    for (coefficient, x) in coefficients.iter_mut().zip(points) {
+        *coefficient = coefficient.times(before);
+        before = before.times(target.minus(*x));
+    }
+    let mut behind = F::ONE;
+    for (coefficient, x) in coefficients.iter_mut().zip(points).rev() {
+        *coefficient = coefficient.times(behind);
+        behind = behind.times(target.minus(*x));
+    }
+    coefficients
 }

@@ -8,7 +8,7 @@ mod field;
 mod interpolation;
 mod secret;
 
-pub use interpolation::{Interpolation, InterpolationError};
+pub use interpolation::{Coefficients, Interpolation, InterpolationError};
 pub use secret::{SecretScalar, ShareError};
 
 use field::Field;

@@ -14,7 +14,7 @@ fn points(indices: impl IntoIterator<Item = u32>) -> Vec<Index> {
 
 fn recovered(shares: &[SecretScalar], chosen: &[Index]) -> SecretScalar {
     let chosen_shares: Vec<_> = chosen.iter().map(|point| &shares[point.place()]).collect();
-    Interpolation::to_secret(chosen).expect("distinct").combine(&chosen_shares).expect("as many")
+    Interpolation::new(chosen).expect("distinct").to_secret().combine(&chosen_shares).expect("as many")
 }
 
 /// The integers modulo 251.
@@ -77,8 +77,22 @@ fn values_at_other_points_follow_from_any_t() {
     let chosen = points([2, 5, 6]);
     let given: Vec<_> = chosen.iter().map(|point| &shares[point.place()]).collect();
     for target in points(1..=6) {
-        let value = Interpolation::to_point(&chosen, target).expect("distinct").combine(&given).expect("three");
+        let value = Interpolation::new(&chosen).expect("distinct").to_point(target).combine(&given).expect("three");
         assert!(bool::from(value.ct_eq(&shares[target.place()])), "at {target}");
+    }
+}
+
+/// In the small field every value can be looked at.
+#[test]
+fn interpolation_is_that_of_lagrange() {
+    let polynomial = Polynomial(vec![Toy(17), Toy(200), Toy(3)]);
+    let xs = [2, 7, 100].map(Toy::from_index);
+    let values = [2, 7, 100].map(|x| polynomial.at(Index::new(x).expect("from 1")));
+    for target in 0..TOY {
+        let coefficients = interpolation::coefficients(&xs, &interpolation::weights(&xs), Toy(target));
+        let terms = coefficients.iter().zip(values).map(|(coefficient, value)| coefficient.times(value));
+        let expected = Toy(17).plus(Toy(200).times(Toy(target))).plus(Toy(3).times(Toy(target)).times(Toy(target)));
+        assert_eq!(terms.fold(Toy(0), Toy::plus), expected, "at {target}");
     }
 }
 
@@ -136,10 +150,10 @@ fn what_is_no_scalar_or_no_point_is_refused() {
     assert_eq!(SecretScalar::from_canonical(&[0xff; 32]).err(), Some(ShareError));
     assert!(SecretScalar::from_canonical(&[0; 32]).is_ok());
     assert_eq!(Index::new(0), None, "at which the polynomial is the secret");
-    assert_eq!(Interpolation::to_secret(&[]), Err(InterpolationError::NoPoints));
-    let repeated = Interpolation::to_secret(&points([3, 1, 3]));
+    assert_eq!(Interpolation::new(&[]), Err(InterpolationError::NoPoints));
+    let repeated = Interpolation::new(&points([3, 1, 3]));
     assert_eq!(repeated, Err(InterpolationError::Repeated { point: points([3])[0] }));
-    let two = Interpolation::to_secret(&points([1, 2])).expect("distinct");
+    let two = Interpolation::new(&points([1, 2])).expect("distinct").to_secret();
     let one = SecretScalar::random(&mut rng(9));
     assert_eq!(two.combine(&[&one]).err(), Some(InterpolationError::Count { expected: 2, got: 1 }));
 }

@@ -87,7 +87,7 @@ impl Network<'_> {
             failure: None,
         };
         run.perform(outputs);
-        run.to_the_end()
+        run.finish()
     }
 
     pub(crate) fn weight(&self, index: Index) -> Weight {
@@ -118,7 +118,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn to_the_end(mut self) -> Transcript {
+    fn finish(mut self) -> Transcript {
         while self.server.stage() < ServerStage::Closed {
             self.deliver_all();
             if self.server.stage() < ServerStage::Closed {
