@@ -3,7 +3,7 @@
 use super::{PinnedRoster, RosterChange, RosterRefusal, SignedRoster};
 use crate::signing::signing_key_fingerprint;
 use crate::{Credentials, FederationName, IdentityError, Role, SigningIdentity};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use wardround_plan::{Digest, SiteId, Timestamp};
 use wardround_secagg::roster::{Enrolment, PublicKey};
 use wardround_secagg::wire::{ClientId, RosterDigest};
@@ -83,11 +83,6 @@ impl RosterReview {
             return Err(RosterRefusal::PinChanged.into());
         }
         PinnedRoster::replace(&self.folder, self.candidate)
-    }
-
-    /// The folder whose pin it would change.
-    pub fn folder(&self) -> &Path {
-        &self.folder
     }
 }
 
