@@ -101,13 +101,13 @@ pub async fn review(arguments: &SiteRoster, output: Output) -> Result<ExitCode, 
 fn in_words(changes: &[RosterChange], text: &mut String) {
     for change in changes {
         let _ = match change {
-            RosterChange::Added { site, key } => writeln!(text, "  + {site:<24} key {}", key.short()),
-            RosterChange::Removed { site, key } => writeln!(text, "  - {site:<24} key {}", key.short()),
+            RosterChange::Added { site, key } => writeln!(text, "  + {site:<24} key {key}"),
+            RosterChange::Removed { site, key } => writeln!(text, "  - {site:<24} key {key}"),
             RosterChange::KeyChanged { site, before, after } => {
-                writeln!(text, "  ! {site:<24} another key: {} was {}", after.short(), before.short())
+                writeln!(text, "  ! {site:<24} another key: {after} (was {before})")
             }
             RosterChange::Recertified { site, key, .. } => {
-                writeln!(text, "  = {site:<24} key {} certified anew", key.short())
+                writeln!(text, "  = {site:<24} key {key}, certified anew")
             }
         };
     }

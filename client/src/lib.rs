@@ -26,7 +26,7 @@ pub use agent::{Agent, AgentError};
 pub use alone::{AloneError, Baseline, train_alone};
 pub use config::{ComputeConfig, ConfigError, DataConfig, PolicyConfig, SiteConfig};
 pub use dial::{Address, DialError, dial};
-pub use enrol::{EnrolError, Ticket, enrol, keep_certificate, fetch_roster};
+pub use enrol::{EnrolError, Ticket, enrol, fetch_roster, keep_certificate};
 pub use guard::StepGuard;
 pub use ledger::{SiteLedger, SiteLedgerError};
 pub use notice::{Direction, Notice};

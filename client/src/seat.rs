@@ -37,8 +37,8 @@ impl Seat {
         let key = SigningIdentity::open(&self.credentials).map_err(|error| error.to_string())?;
         let roster = PinnedRoster::load(&self.credentials).map_err(|error| error.to_string())?;
         let roster = roster.ok_or(
-            "this site has approved no roster: compare its digest with the other hospitals and run `wardround site roster \
-             approve`",
+            "this site has approved no roster of signing keys: `wardround site roster` shows the coordinator's, and how to \
+             approve it",
         )?;
         Ok(Site {
             client: ClientId::of_site(&self.name),

@@ -96,7 +96,7 @@ fn stored(who: &str, events: usize, federation: &Federation) {
 }
 
 /// Runs every trial, a few at a time; all are over before the first failure is reported.
-fn side_by_side<T: Send>(trials: VecDeque<T>, check: impl Fn(T) + Sync) {
+pub fn side_by_side<T: Send>(trials: VecDeque<T>, check: impl Fn(T) + Sync) {
     let trials = Mutex::new(trials);
     let next = || trials.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     std::thread::scope(|scope| {

@@ -114,11 +114,14 @@ impl Session<'_> {
     async fn run(&mut self, inbox: &mut mpsc::Receiver<Vec<u8>>) -> Result<(), UploadFailure> {
         let mut connection = self.desk.session.clone();
         connection.mark_changed();
+        let mut done = false;
         loop {
             tokio::select! {
                 message = inbox.recv() => match message {
+                    // Only now: the last answer may have been lost with the connection, and is given again when asked for.
+                    None if done => return Ok(()),
                     None => return Err(UploadFailure::Rejected("the round is over".into())),
-                    Some(message) => if self.hear(&message).await? { return Ok(()) },
+                    Some(message) => done |= self.hear(&message).await?,
                 },
                 // A coordinator that was restarted, or was away, has to hear it again.
                 Ok(()) = connection.changed() => {

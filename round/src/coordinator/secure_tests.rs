@@ -167,6 +167,9 @@ impl House {
     fn restart(&mut self) {
         self.mail.clear();
         self.study = Study::restore(self.now, submission(), Some(self.roster.clone()), self.events.clone());
+        // The clock looks before anybody has read who is enrolled.
+        self.study.tick(self.now);
+        self.drain();
         self.feed(Input::Roster(NAMES.iter().map(|name| site(name)).collect()));
         self.connect_all();
     }

@@ -211,6 +211,9 @@ impl Study {
         if study.progress.open.as_ref().is_some_and(|open| open.closes_at < now + patience) {
             study.record(now, Event::RoundExtended { closes_at: now + patience });
         }
+        // Until the roster is read, those who were invited count as enrolled, and as away from now on.
+        let cohort = study.progress.open.as_ref().map(|open| open.cohort.clone()).unwrap_or_default();
+        study.presence.enrol(now, &cohort);
         secure::restore(&mut study, now);
         study
     }

@@ -227,9 +227,18 @@ impl Site {
             Some(done) => Job::Upload(invitation.id, done.model, done.update),
             None => Job::Train(invitation),
         };
+        self.end_other_session(&job);
         if !self.is_training_for(&job) {
             self.jobs.retain(|queued| !same_study_round_work(queued, &job));
             self.jobs.push_back(job);
+        }
+    }
+
+    /// An invitation to another attempt ends what is left of the last: that it was abandoned may have gone unheard.
+    fn end_other_session(&mut self, job: &Job) {
+        let Some(Job::Upload(id, ..)) = &self.busy else { return };
+        if job.round().is_some_and(|asked| asked.study == id.study && asked != id) {
+            self.effects.push_back(Effect::EndSecagg(id.clone()));
         }
     }
 

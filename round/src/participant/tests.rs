@@ -129,6 +129,17 @@ fn after_a_restart_a_stored_update_is_sent_and_not_trained_again() {
 }
 
 #[test]
+fn a_session_that_ended_unheard_makes_room_for_the_next_attempt() {
+    let mut site = Site::new();
+    feed(&mut site, vec![Input::Connected, accepted(), invite(1, 1, 0), Input::Trained(id(1, 1), Ok(update()))]);
+    // The coordinator abandoned the attempt while the line was down.
+    let effects = feed(&mut site, vec![Input::Disconnected, Input::Connected, accepted(), invite(1, 2, 0)]);
+    assert!(effects.contains(&Effect::EndSecagg(id(1, 1))), "{effects:?}");
+    let effects = feed(&mut site, vec![Input::Uploaded(id(1, 1), Err(UploadFailure::Rejected("over".into())))]);
+    assert!(effects.contains(&Effect::Upload(id(1, 2), model(0), update())), "{effects:?}");
+}
+
+#[test]
 fn a_second_attempt_from_the_same_model_uses_the_same_update() {
     let mut site = Site::new();
     feed(&mut site, vec![Input::Connected, accepted(), invite(1, 1, 0), Input::Trained(id(1, 1), Ok(update()))]);
