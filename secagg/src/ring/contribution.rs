@@ -9,6 +9,7 @@ use crate::mask::MaskStream;
 use crate::refusal::Refusal;
 use crate::session::{BLOCK_WORDS, SessionParams};
 use crate::wire::SessionId;
+use pulp::Arch;
 use rand::CryptoRng;
 use rayon::prelude::*;
 use std::num::NonZeroU32;
@@ -201,13 +202,30 @@ fn clip_factor(update: Update<'_>, clip: f64) -> Result<f64, Refusal> {
         return Ok(1.0);
     };
     // In chunks whose sums are added in order, so that threads change no bit.
-    let squares = |chunk: &[f32]| chunk.iter().map(|value| f64::from(*value) * f64::from(*value)).sum::<f64>();
-    let parts: Vec<f64> = values.par_chunks(BLOCK_WORDS as usize).map(squares).collect();
+    let parts: Vec<f64> = values.par_chunks(BLOCK_WORDS as usize).map(norm_squared).collect();
     let norm = parts.iter().sum::<f64>().sqrt();
     match norm.is_finite() {
         true => Ok(if norm > clip { clip / norm } else { 1.0 }),
         false => refuse("it contains values that are not finite numbers".into()),
     }
+}
+
+/// Eight sums side by side, which a vector unit can do; the order is fixed all the same.
+fn norm_squared(values: &[f32]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (eights, rest) = values.as_chunks::<8>();
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for eight in eights {
+                for (sum, value) in sums.iter_mut().zip(eight) {
+                    *sum += f64::from(*value) * f64::from(*value);
+                }
+            }
+        },
+    );
+    let rest = rest.iter().map(|value| f64::from(*value) * f64::from(*value)).sum::<f64>();
+    sums.iter().sum::<f64>() + rest
 }
 
 fn check_range(update: Update<'_>, limit: f64, integers_max: u64) -> Result<(), Refusal> {
