@@ -13,6 +13,7 @@ use pulp::Arch;
 use rand::CryptoRng;
 use rayon::prelude::*;
 use std::num::NonZeroU32;
+use std::ops::Range;
 use zeroize::Zeroizing;
 
 /// Conditional rounding succeeds with a probability above 0.39 each time: 400 failures have one below 2^-284.
@@ -59,6 +60,8 @@ impl Weight {
 pub struct Contribution {
     session: SessionId,
     coordinates: usize,
+    kind: Kind,
+    word_max: u64,
     weight: Weight,
     units: Units,
     rounding: Option<Box<MaskStream>>,
@@ -108,6 +111,8 @@ impl Contribution {
         Ok(Self {
             session: params.session_id(),
             coordinates: update.len(),
+            kind: update.kind(),
+            word_max: integers_max,
             weight,
             units,
             rounding: None,
@@ -165,6 +170,17 @@ impl Contribution {
         self.weight
     }
 
+    /// Whether an update can be the one that was prepared: of that kind and length, and its integers at these
+    /// coordinates as small as was agreed.
+    pub(crate) fn admits(&self, update: Update<'_>, coordinates: Range<usize>) -> bool {
+        let small = |integers: &[i64]| integers.iter().all(|integer| integer.unsigned_abs() <= self.word_max);
+        let in_range = match update {
+            Update::Reals(_) => true,
+            Update::Integers(integers) => integers.get(coordinates).is_some_and(small),
+        };
+        update.kind() == self.kind && update.len() == self.coordinates && in_range
+    }
+
     /// The session that it was prepared for.
     pub(crate) fn session(&self) -> SessionId {
         self.session
@@ -175,7 +191,21 @@ impl Contribution {
     }
 }
 
+/// Which of the two an update is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Reals,
+    Integers,
+}
+
 impl Update<'_> {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Reals(_) => Kind::Reals,
+            Self::Integers(_) => Kind::Integers,
+        }
+    }
+
     /// Coordinates.
     pub fn len(&self) -> usize {
         match self {
