@@ -1,15 +1,16 @@
 //! What secure aggregation costs beside training: a site's masking and the coordinator's unmasking, with nothing left out,
 //! beside the physical limit of the same machine in the same run, and beside Flower's SecAgg+.
-//! `cargo bench --profile dev -p wardround-secagg --bench masking -- [--largest 1e6] [--peer python3]`
+//! `cargo bench --profile dev -p wardround-secagg --bench masking -- [--largest 1e6] [--peer python3] [--memory]`
 //!
-//! Everything runs on one thread and is measured in processor time of that thread. The limit is the keystream of every
-//! mask byte, made and added 16 KiB at a time, and for the coordinator every uploaded word added once from memory.
+//! Everything runs on one thread and is measured in processor time of that thread. The limit is AES-256 over every mask byte
+//! (by counter or in place, whichever is faster here), added 16 KiB at a time, and for the coordinator every uploaded word added once from memory.
 //!
 //! The site's figure: an update of reals is bounded, scaled, rounded by chance, masked, framed and hashed. The
 //! coordinator's: n vectors are added, secrets put together and compared, masks taken off. Every vector is real, and every
 //! sum is compared with the plain one.
 
-use aes::Aes256;
+use aes::cipher::{BlockCipherEncrypt, KeyInit};
+use aes::{Aes256, Block};
 use ctr::Ctr64LE;
 use ctr::cipher::{KeyIvInit, StreamCipher};
 use rand::SeedableRng;
@@ -43,6 +44,9 @@ fn main() -> Outcome<()> {
     let value = |name: &str| arguments.iter().position(|one| one == name).and_then(|place| arguments.get(place + 1));
     let largest = value("--largest").map_or(Ok(f64::INFINITY), |text| text.parse::<f64>())?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+    if arguments.iter().any(|one| one == "--memory") {
+        return pool.install(memory);
+    }
     pool.install(|| {
         let limits = Limits::measure();
         println!("{limits}");
@@ -73,9 +77,13 @@ struct Limits {
 
 impl Limits {
     fn measure() -> Self {
-        let mut cipher = Ctr64LE::<Aes256>::new(&[1; 32].into(), &[2; 16].into());
+        let mut counting = Ctr64LE::<Aes256>::new(&[1; 32].into(), &[2; 16].into());
         let mut stream = vec![0; PIECE];
-        let keystream = rate(64 << 20, || (0..4096).for_each(|_| cipher.write_keystream(black_box(&mut stream))));
+        let by_counter = rate(64 << 20, || (0..4096).for_each(|_| counting.write_keystream(black_box(&mut stream))));
+        let cipher = Aes256::new(&[1; 32].into());
+        let mut blocks = vec![Block::default(); PIECE / 16];
+        let in_place = rate(64 << 20, || (0..4096).for_each(|_| cipher.encrypt_blocks(black_box(&mut blocks))));
+        let keystream = by_counter.max(in_place);
         let mut piece = vec![0; PIECE];
         let add_in_cache = rate(64 << 20, || (0..4096).for_each(|_| add(black_box(&mut piece), black_box(&stream))));
         let (mut sum, vector) = (vec![1; 64 << 20], vec![2; 64 << 20]);
@@ -153,6 +161,33 @@ fn measure(sites: usize, length: u64, dropouts: usize, limits: &Limits) -> Outco
         session.handshake_s,
     );
     Ok(())
+}
+
+/// What one of three sites needs beside its update while its chunks are made, sent and forgotten.
+fn memory() -> Outcome<()> {
+    // The longest first: what a process has had it may use again unseen.
+    for length in LENGTHS.into_iter().rev() {
+        let update = vec![0.5; length as usize];
+        let mut session = Session::new(3, length)?;
+        session.sum = Vec::new();
+        session.handshake()?;
+        let index = session.index(0);
+        let client = session.clients.remove(&index).ok_or("it is there")?;
+        // Writing 5 there sets the peak back to what is held now.
+        std::fs::write("/proc/self/clear_refs", "5")?;
+        let before = peak_kib()?;
+        let (_, messages) = masked(client, Update::Reals(&update), &mut session.rng, |_| {})?;
+        let grown = peak_kib()?.saturating_sub(before);
+        let kept: usize = messages.iter().map(Vec::len).sum();
+        println!("{length} coordinates: {grown} KiB beside the update, {kept} bytes of messages kept");
+    }
+    Ok(())
+}
+
+fn peak_kib() -> Outcome<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
+    Ok(line.trim().trim_end_matches("kB").trim().parse()?)
 }
 
 /// A whole session in this process.
@@ -264,9 +299,12 @@ impl Session {
     /// Masks one site's update: header, chunks, trailer.
     fn mask(&mut self, index: Index, update: &[f32]) -> Outcome<(Vec<Vec<u8>>, f64)> {
         let client = self.clients.remove(&index).ok_or("it is there")?;
-        let (made, spent) = seconds(|| masked(client, Update::Reals(update), &mut self.rng));
-        let (client, messages) = made?;
+        let mut chunks = Vec::new();
+        let (made, spent) =
+            seconds(|| masked(client, Update::Reals(update), &mut self.rng, |chunk| chunks.push(chunk)));
+        let (client, [header, trailer]) = made?;
         self.clients.insert(index, client);
+        let messages = std::iter::once(header).chain(chunks).chain([trailer]).collect();
         Ok((messages, spent))
     }
 
@@ -311,21 +349,26 @@ impl Session {
     }
 }
 
-fn masked(client: Client, update: Update<'_>, rng: &mut StdRng) -> Outcome<(Client, Vec<Vec<u8>>)> {
+/// Header and trailer; chunks go where they are taken.
+fn masked(
+    client: Client,
+    update: Update<'_>,
+    rng: &mut StdRng,
+    mut take: impl FnMut(Vec<u8>),
+) -> Outcome<(Client, [Vec<u8>; 2])> {
     let contribution = client.prepare(update, Weight::ONE, Rounding::Stochastic, rng).ok_or("it was asked to")??;
-    let contribute = Event::Contribute(contribution, None);
-    let (mut client, header) = client.handle(NOW, contribute, rng);
-    let mut messages = sent(header);
+    let (mut client, header) = client.handle(NOW, Event::Contribute(contribution, None), rng);
     while let Some(message) = client.next_chunk(update)? {
-        messages.push(message);
+        take(message);
     }
     let (client, trailer) = client.handle(NOW, Event::Uploaded, rng);
-    messages.extend(sent(trailer));
-    Ok((client, messages))
+    Ok((client, [sent(header)?, sent(trailer)?]))
 }
 
-fn sent(outputs: Vec<Output>) -> Vec<Vec<u8>> {
-    outputs.into_iter().filter_map(|one| if let Output::Send(message) = one { Some(message) } else { None }).collect()
+/// The one message among the outputs.
+fn sent(outputs: Vec<Output>) -> Outcome<Vec<u8>> {
+    let message = |one| if let Output::Send(message) = one { Some(message) } else { None };
+    Ok(outputs.into_iter().find_map(message).ok_or("a message")?)
 }
 
 fn params(roster: &Roster, participants: Vec<ClientId>, length: u64) -> Outcome<SessionParams> {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use wardround_plan::Plan;
 
 /// What each room may know of the others. Arrows point down only; what is not listed is refused, a new room included.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("plan", &[]),
     ("privacy", &["plan"]),
+    ("secagg", &["plan"]),
     ("strategy", &["plan"]),
     ("metrics", &["plan"]),
     ("round", &["plan", "privacy", "strategy"]),
@@ -54,7 +55,8 @@ const WORLDLY: [&str; 10] = [
     "rustix",
 ];
 /// Rooms that decide and touch nothing. `imaging` reads scans, and `models` runs for long; both without a runtime.
-const WITHOUT_RUNTIME: [&str; 8] = ["plan", "privacy", "strategy", "metrics", "round", "imaging", "models", "report"];
+const WITHOUT_RUNTIME: [&str; 9] =
+    ["plan", "privacy", "secagg", "strategy", "metrics", "round", "imaging", "models", "report"];
 /// Who may name what only one room should know.
 const KEPT: [(&str, &[&str]); 7] = [
     ("burn", &["models"]),

@@ -80,8 +80,9 @@ impl Uploading {
         if number == shape.chunks() {
             return Ok(None);
         }
-        let same_length = update.len() as u64 == shape.coordinates();
-        Check::OwnUpdate.requires(same_length, || Refusal::OwnEntry { what: "update" })?;
+        let coordinates = shape.coordinates_of(number);
+        let admitted = self.contribution.admits(update, coordinates.start as usize..coordinates.end as usize);
+        Check::OwnUpdate.requires(admitted, || Refusal::OwnEntry { what: "update" })?;
         let (mut message, start) = self.frame(number, shape.bytes_of(number));
         self.square += self.fill(number, update, &mut message[start..])?;
         self.digest.update(&message[start..]);

@@ -69,7 +69,16 @@ pub enum Output {
     Aborted(Refusal),
 }
 
-/// A site in a session.
+/// A site in a session. Every event consumes it, so no state can be gone back to:
+///
+/// ```compile_fail,E0382
+/// # use wardround_secagg::client::{Client, Event};
+/// # use wardround_plan::Timestamp;
+/// # fn twice(site: Client, now: Timestamp, one: &[u8], other: &[u8], mut rng: impl rand::CryptoRng) {
+/// let (signed_one, _) = site.handle(now, Event::Message(one), &mut rng);
+/// let (signed_other, _) = site.handle(now, Event::Message(other), &mut rng);
+/// # }
+/// ```
 pub struct Client {
     state: State,
     /// What came and was taken in, and the answer to the last of it.

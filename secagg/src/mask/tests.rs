@@ -30,6 +30,23 @@ fn the_cipher_is_aes_256() {
     }
 }
 
+/// The crate `ctr` is an implementation that is not ours.
+#[test]
+fn the_stream_is_that_of_ctr_64_le() {
+    use aes::Aes256;
+    use ctr::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+    let bytes: [u8; 48] = std::array::from_fn(|place| 255 - 5 * place as u8);
+    let key = MaskKey(Zeroizing::new(bytes));
+    let (aes, block) = bytes.split_at(32);
+    for (first, length) in [(0, 1), (1, 15), (15, 1), (15, 2), (16, 16), (3, 4000), (64, 65_536), (7, 20_003)] {
+        let mut expected = vec![0; length];
+        let mut stream = ctr::Ctr64LE::<Aes256>::new_from_slices(aes, block).expect("32 and 16 bytes");
+        stream.seek(first);
+        stream.apply_keystream(&mut expected);
+        assert!(keystream(&key, first, length) == expected, "{length} bytes from {first}");
+    }
+}
+
 #[test]
 fn the_counter_is_the_first_eight_bytes_little_endian_and_wraps() {
     let counting = |counter: u64| {

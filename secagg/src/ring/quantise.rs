@@ -26,7 +26,7 @@ pub(super) struct Units {
 impl Units {
     #[inline(always)]
     fn of(&self, value: f32) -> f64 {
-        (f64::from(value) * self.scale).clamp(-self.limit, self.limit) * self.weight
+        (f64::from(value) * self.scale).min(self.limit).max(-self.limit) * self.weight
     }
 
     /// To the nearest integer, ties to even.

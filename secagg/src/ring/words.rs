@@ -1,6 +1,7 @@
 //! Centred integers to words of a ring, and back.
 
 use crate::session::Lane;
+use pulp::Arch;
 
 /// Writes integers as words, modulo the ring.
 ///
@@ -24,9 +25,15 @@ pub fn load_words(lane: Lane, bytes: &[u8], integers: &mut [i64]) {
 }
 
 fn store<const N: usize>(integers: &[i64], bytes: &mut [u8], word: impl Fn(i64) -> [u8; N]) {
-    integers.iter().zip(bytes.as_chunks_mut().0).for_each(|(integer, place)| *place = word(*integer));
+    Arch::new().dispatch(
+        #[inline(always)]
+        || integers.iter().zip(bytes.as_chunks_mut().0).for_each(|(integer, place)| *place = word(*integer)),
+    );
 }
 
 fn load<const N: usize>(bytes: &[u8], integers: &mut [i64], integer: impl Fn([u8; N]) -> i64) {
-    bytes.as_chunks().0.iter().zip(integers).for_each(|(word, place)| *place = integer(*word));
+    Arch::new().dispatch(
+        #[inline(always)]
+        || bytes.as_chunks().0.iter().zip(integers).for_each(|(word, place)| *place = integer(*word)),
+    );
 }

@@ -7,6 +7,7 @@
 //! Nothing here is trusted by the sites. The coordinator checks what they check so that it finds out early, and it
 //! remembers every event so that a restart continues with the same sets.
 
+mod asking;
 mod event;
 mod messages;
 mod recover;
@@ -25,9 +26,7 @@ use crate::roster::{PublicKey, Roster, Signature};
 use crate::session::{Neighbourhoods, SessionParams};
 use crate::shamir::SecretScalar;
 use crate::wire::{
-    Abort, Advert, Body, Countersignature, Encode, EncryptedShares, Envelope, FirstSetDigest, Index, IndexSet,
-    KeyAdvert, KeySet, MaskedHeader, MessageType, SealedShare, Sender, SessionId, SetDigests, ShareSet, SignatureSet,
-    Survivors,
+    Abort, Encode, EncryptedShares, FirstSetDigest, Index, IndexSet, KeyAdvert, MaskedHeader, MessageType, SessionId,
 };
 use messages::Answer;
 use std::collections::{BTreeMap, BTreeSet};
@@ -368,47 +367,5 @@ impl Server {
     fn pending(&self) -> impl Iterator<Item = Index> {
         let waited = |index: &Index| self.is_asked(*index) && !self.has_answered(*index) && !self.left.contains(index);
         self.params.indices().filter(waited)
-    }
-
-    fn announcement(&self, to: Index) -> Option<Vec<u8>> {
-        match self.stage {
-            ServerStage::Keys => Some(self.params.to_bytes()),
-            ServerStage::Shares => Some(self.says(self.key_set())),
-            ServerStage::Upload => Some(self.says(self.shares_for(to))),
-            ServerStage::Consistency => Some(self.says(Survivors { third_set: self.third_set.clone() })),
-            ServerStage::Unmasking => Some(self.says(self.signature_set())),
-            ServerStage::Closed | ServerStage::Failed => None,
-        }
-    }
-
-    fn says<T: Body>(&self, body: T) -> Vec<u8> {
-        Envelope { session: self.session, sender: Sender::Server, body }.to_bytes()
-    }
-
-    fn key_set(&self) -> KeySet {
-        let advert = |(index, advert): (&Index, &KeyAdvert)| Advert { index: *index, advert: *advert };
-        KeySet { adverts: self.adverts.iter().map(advert).collect() }
-    }
-
-    /// The shares of everyone in U2 that are for one of them.
-    fn shares_for(&self, to: Index) -> ShareSet {
-        let ciphertext =
-            |shares: &EncryptedShares| shares.shares.iter().find(|share| share.peer == to).map(|one| one.ciphertext);
-        let from = |(peer, shares): (&Index, &EncryptedShares)| {
-            ciphertext(shares).map(|ciphertext| SealedShare { peer: *peer, ciphertext })
-        };
-        ShareSet { second_set: self.second_set.clone(), shares: self.shares.iter().filter_map(from).collect() }
-    }
-
-    fn signature_set(&self) -> SignatureSet {
-        let one =
-            |(signer, signature): (&Index, &Signature)| Countersignature { signer: *signer, signature: *signature };
-        SignatureSet { signatures: self.signatures.iter().map(one).collect() }
-    }
-
-    fn set_digests(&self) -> Option<SetDigests> {
-        let second = self.second_set.second_digest(self.session);
-        let third = self.third_set.third_digest(self.session);
-        self.first_digest.map(|first| SetDigests { first, second, third })
     }
 }

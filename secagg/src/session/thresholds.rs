@@ -27,7 +27,8 @@ impl Thresholds {
             return None;
         }
         let threshold = recommended_threshold(participants);
-        let corrupt = (2 * threshold - participants - 1).min(threshold - HONEST_MIN);
+        // t > n/2, so neither difference is below zero; 2t - n is written so that it cannot overflow.
+        let corrupt = (threshold - (participants - threshold) - 1).min(threshold - HONEST_MIN);
         Some(Self { threshold, corrupt, honest_min: HONEST_MIN })
     }
 
@@ -95,6 +96,8 @@ mod tests {
             assert!(got.forbid_two_sums(participants));
         }
         assert_eq!(Thresholds::recommended(2), None);
+        let most = Thresholds::recommended(u32::MAX).expect("three or more");
+        assert!(most.forbid_two_sums(u32::MAX) && most.honest_inputs() >= 2, "no arithmetic overflows");
     }
 
     #[test]

@@ -10,7 +10,20 @@ use zeroize::{Zeroize, Zeroizing};
 #[error("not the canonical bytes of a scalar")]
 pub struct ShareError;
 
-/// A secret, or a share of one.
+/// A secret, or a share of one. It is neither printed nor copied, and compared in constant time only:
+///
+/// ```compile_fail,E0277
+/// # use wardround_secagg::shamir::SecretScalar;
+/// fn log(secret: &SecretScalar) -> String { format!("{secret:?}") }
+/// ```
+/// ```compile_fail,E0599
+/// # use wardround_secagg::shamir::SecretScalar;
+/// fn keep(secret: SecretScalar) -> [SecretScalar; 2] { [secret.clone(), secret] }
+/// ```
+/// ```compile_fail,E0369
+/// # use wardround_secagg::shamir::SecretScalar;
+/// fn same(one: &SecretScalar, other: &SecretScalar) -> bool { one == other }
+/// ```
 pub struct SecretScalar(Scalar);
 
 impl SecretScalar {

@@ -158,6 +158,27 @@ fn a_site_out_of_the_session_says_nothing_more() {
 }
 
 #[test]
+fn another_update_than_was_bounded_does_not_leave() {
+    use crate::ring::{Rounding, Update, Weight};
+    let others = [Update::Integers(&[0; 10]), Update::Reals(&[0.0; 9]), Update::Reals(&[0.0; 11])];
+    let integers = [Update::Integers(&[i64::MAX; 10]), Update::Reals(&[0.0; 10]), Update::Integers(&[0; 9])];
+    for (prepared, others) in [(Update::Reals(&[0.0; 10]), others), (Update::Integers(&[0; 10]), integers)] {
+        let mut puppet = Puppet::of(5, |_| {}).advertised().shared(&ALL);
+        let shares = puppet.share_set(index(1), &ALL);
+        puppet.say(index(1), shares).expect("honest");
+        let client = &puppet.clients[&index(1)];
+        let bounded = client.prepare(prepared, Weight::ONE, Rounding::Nearest, &mut puppet.rng);
+        let contribution = bounded.expect("asked to").expect("sound");
+        puppet.feed(index(1), Event::Contribute(contribution, None)).expect("sound");
+        let client = puppet.clients.get_mut(&index(1)).expect("a site");
+        for other in others {
+            assert_eq!(client.next_chunk(other), Err(Refusal::OwnEntry { what: "update" }));
+        }
+        assert!(client.next_chunk(prepared).is_ok_and(|chunk| chunk.is_some()), "the one that was bounded does");
+    }
+}
+
+#[test]
 fn time_and_the_operator_end_a_session_at_any_stage() {
     for (event, code) in [(Event::Deadline, AbortCode::Deadline), (Event::LocalAbort, AbortCode::Policy)] {
         let mut puppet = uploaded();

@@ -180,3 +180,20 @@ fn an_entry_given_twice_is_refused() {
         assert_eq!(Unmask::from_bytes(&bytes), Err(DecodeError::NotIncreasing { field: "shares" }));
     }
 }
+
+#[test]
+fn an_outcome_is_signed_for_its_session_sum_and_sites() {
+    use crate::roster::SigningKey;
+    let key = SigningKey::from_secret(&zeroize::Zeroizing::new([5; 32]));
+    let other = SigningKey::from_secret(&zeroize::Zeroizing::new([6; 32]));
+    let [one, two] = [b"1", b"2"].map(|bytes| Digest::of(bytes));
+    let third_set = IndexSet::of(3, Index::new(2));
+    let outcome = Outcome::sign(SessionId(one), VectorDigest(one), third_set, &key);
+    assert!(outcome.is_signed_by(SessionId(one), &key.public()));
+    assert!(!outcome.is_signed_by(SessionId(two), &key.public()));
+    assert!(!outcome.is_signed_by(SessionId(one), &other.public()));
+    let changed = Outcome { aggregate: VectorDigest(two), ..outcome.clone() };
+    assert!(!changed.is_signed_by(SessionId(one), &key.public()));
+    let changed = Outcome { third_set: IndexSet::empty(3), ..outcome };
+    assert!(!changed.is_signed_by(SessionId(one), &key.public()));
+}
