@@ -11,15 +11,21 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("secagg", &["plan"]),
     ("strategy", &["plan"]),
     ("metrics", &["plan"]),
-    ("round", &["plan", "privacy", "strategy"]),
+    ("round", &["plan", "secagg"]),
     ("imaging", &["plan"]),
     ("models", &["plan", "imaging", "metrics"]),
     ("identity", &["plan", "secagg"]),
     ("proto", &["plan", "round"]),
     ("report", &[]),
     ("storage", &["plan"]),
-    ("client", &["plan", "privacy", "metrics", "round", "imaging", "models", "identity", "proto", "report", "storage"]),
-    ("coordinator", &["plan", "strategy", "round", "identity", "proto", "report", "storage"]),
+    (
+        "client",
+        &[
+            "plan", "privacy", "secagg", "strategy", "metrics", "round", "imaging", "models", "identity", "proto",
+            "report", "storage",
+        ],
+    ),
+    ("coordinator", &["plan", "secagg", "strategy", "round", "identity", "proto", "report", "storage"]),
     (
         "cli",
         &[
@@ -114,7 +120,7 @@ fn pure_rooms_know_no_runtime_socket_or_database() {
         assert!(worldly.is_empty(), "{room} is to decide, not to act: {worldly:?}");
     }
     let round: Vec<_> = rooms["round"].iter().filter(|name| !name.starts_with("wardround-")).collect();
-    assert_eq!(round, ["serde", "thiserror"], "a round is data in, data out");
+    assert_eq!(round, ["hex", "serde", "thiserror"], "a round is data in, data out");
 }
 
 #[test]
