@@ -115,8 +115,9 @@ mod tests {
 
     const PLAN: &str = include_str!("../../configs/phantoms.toml");
 
+    /// One that shows its updates.
     fn plan() -> Plan {
-        Plan::from_toml(PLAN).expect("a plan of ours")
+        Plan::from_toml(&PLAN.replace("enabled = true", "enabled = false")).expect("a plan of ours")
     }
 
     fn offer() -> Offer {
@@ -158,6 +159,13 @@ mod tests {
         assert_eq!(reason(other_purpose, &offer()), Some(RefusalReason::PurposeNotAllowed));
         let other_plan = PolicyConfig { plans: vec![PlanDigest(Digest::of(b"other"))], ..open() };
         assert_eq!(reason(other_plan, &offer()), Some(RefusalReason::PlanNotAllowed));
+    }
+
+    #[test]
+    fn a_plan_that_hides_its_updates_needs_no_leave_to_show_them() {
+        let hidden = Plan::from_toml(PLAN).expect("a plan of ours");
+        let config = PolicyConfig { plans: vec![hidden.digest()], allow_visible_updates: false, ..open() };
+        assert_eq!(Policy::new(config).allows(&hidden), Ok(()));
     }
 
     #[test]
