@@ -220,7 +220,11 @@ fn open_when_ready(study: &mut Study, now: Timestamp) {
 
 fn open_session(study: &Study, sites: Vec<SiteId>, now: Timestamp) -> Result<(Session, Vec<ServerOutput>), String> {
     let plan = &study.submission.plan;
-    let roster = study.secure.roster.as_ref().ok_or("the coordinator has no roster: `wardround authority roster`")?;
+    let roster = study
+        .secure
+        .roster
+        .as_ref()
+        .ok_or("the coordinator has no roster: make one with `wardround authority sign-roster`")?;
     let enrolled = |site: &SiteId| roster.current(ClientId::of_site(site), now).is_some();
     let sites: Vec<SiteId> = sites.into_iter().filter(enrolled).collect();
     let ready = sites.len();

@@ -83,7 +83,8 @@ pub fn training(plan: &Plan, terms: &SitePrivacy, cost: &StudyCost, debited: &[C
 /// Whom the patients of a site have to trust in mode "site".
 pub fn trust(plan: &Plan) -> Trust {
     let sees = if plan.secagg.enabled {
-        "nobody sees this site’s update by itself; the coordinator sees the sum, with every site’s noise"
+        "the coordinator sees the sum of all updates, with every site’s noise, and this site’s by itself only if more sites are in league \
+         with it than the study assumes; scores it sees as this site’s noised histograms"
     } else {
         "the coordinator, and with it whoever gets the model: updates with noise, and nothing else"
     };
