@@ -1,0 +1,293 @@
+//! A run: rounds in virtual time from a scenario to a last model, in a folder that survives any kill.
+//!
+//! ```text
+//! round ─► cohort ─► fates (who vanishes, who is late) ─► training ─► sum ─► next model ─► event ─► checkpoint
+//!            ▲                                                  │ too few updates
+//!            └──────────── next attempt ────────────────────────┘
+//! ```
+
+mod attempt;
+mod checkpoint;
+mod error;
+mod folder;
+mod manifest;
+mod observer;
+mod record;
+mod verify;
+
+pub use error::RunError;
+pub use manifest::Manifest;
+pub use observer::{Nobody, Observer, Progress};
+pub use record::{AttemptRecord, EvaluationRecord, Event, RoundRecord};
+pub use verify::{Comparison, verify};
+
+use crate::crew::Crew;
+use crate::rule::Next;
+use crate::{Attempt, LocalWork, Scenario};
+use attempt::{Begin, World};
+pub(crate) use checkpoint::model_digest;
+use checkpoint::{Checkpoint, Head};
+use folder::{MANIFEST, RunFolder, SCENARIO};
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use wardround_plan::{Digest, RoundNumber};
+
+/// How a run is carried out. Nothing here changes a bit of its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Workers; as many as the machine has cores if absent.
+    pub workers: Option<NonZeroUsize>,
+    /// Whether every round's sum is made by the real machines of secure aggregation.
+    pub secagg: Secagg,
+    /// A checkpoint is made after a round if the last one is older than this; always after the last round.
+    pub checkpoint_after: Duration,
+}
+
+/// How a round's updates are summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Secagg {
+    /// As exact integers.
+    #[default]
+    Off,
+    /// Masked, by the machines of a deployment, in memory: the same integers, and much slower.
+    Full,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { workers: None, secagg: Secagg::Off, checkpoint_after: Duration::from_secs(1) }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Rounds that are over.
+    pub rounds: u32,
+    /// Whether these are all of the study.
+    pub ending: Ending,
+    /// The last model.
+    pub model: Vec<f32>,
+    /// Its digest.
+    pub digest: Digest,
+    /// Virtual seconds from start to end.
+    pub clock_s: f64,
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All rounds are over.
+    Complete,
+    /// The observer stopped it; it can be resumed.
+    Stopped,
+}
+
+/// A run under way.
+pub struct Run<'a, W: LocalWork> {
+    world: World<'a>,
+    crew: Crew<'a, W>,
+    folder: RunFolder,
+    state: State,
+    observer: &'a dyn Observer,
+    options: Options,
+}
+
+/// What one round leaves to the next.
+struct State {
+    done: Option<RoundNumber>,
+    clock_s: f64,
+    model: Vec<f32>,
+    clip: Option<f64>,
+}
+
+impl<'a, W: LocalWork> Run<'a, W> {
+    /// Runs `scenario` with `work` at its sites, in the new folder `dir`.
+    ///
+    /// # Errors
+    /// [`RunError`]; where rounds were made, the folder can be resumed.
+    pub fn start(
+        scenario: &'a Scenario,
+        work: &'a W,
+        dir: &Path,
+        options: &Options,
+        observer: &'a dyn Observer,
+    ) -> Result<Outcome, RunError> {
+        let folder = RunFolder::create(dir)?;
+        let model = work.initial();
+        let manifest = Manifest::new(scenario, work.name(), model.len(), model_digest(&model));
+        let state = State { done: None, clock_s: 0.0, model, clip: None };
+        let mut run = Self::new(scenario, work, folder, state, options, observer)?;
+        run.folder.put(SCENARIO, &[scenario.text().as_bytes()])?;
+        run.checkpoint()?;
+        // Last, so that a folder with a manifest can be resumed.
+        let text = serde_json::to_vec_pretty(&manifest).expect("text and numbers become JSON");
+        run.folder.put(MANIFEST, &[&text])?;
+        run.observer.began(&manifest, 0, scenario.plan().study.rounds);
+        run.rounds()
+    }
+
+    /// Goes on with the run in `dir` from its last checkpoint; `scenario` is [`scenario_of`] the folder.
+    ///
+    /// # Errors
+    /// [`RunError`], among them [`RunError::Otherwise`] where scenario, work or version are not those it was begun with.
+    pub fn resume(
+        scenario: &'a Scenario,
+        work: &'a W,
+        dir: &Path,
+        options: &Options,
+        observer: &'a dyn Observer,
+    ) -> Result<Outcome, RunError> {
+        let initial = work.initial();
+        let manifest = Manifest::read(dir)?;
+        manifest.resumes_as(&Manifest::new(scenario, work.name(), initial.len(), model_digest(&initial)))?;
+        let Checkpoint { head, vectors } = Checkpoint::read(dir)?;
+        let folder = RunFolder::reopen(dir, head.lengths)?;
+        let model = vectors.into_iter().next().filter(|model| model.len() == initial.len());
+        let model = model.ok_or_else(|| RunError::broken(dir, "the checkpoint holds another model"))?;
+        let state = State { done: head.done, clock_s: head.clock_s, model, clip: head.clip };
+        let run = Self::new(scenario, work, folder, state, options, observer)?;
+        let done = run.state.done.map_or(0, RoundNumber::get);
+        run.observer.began(&manifest, done, scenario.plan().study.rounds);
+        run.rounds()
+    }
+
+    fn new(
+        scenario: &'a Scenario,
+        work: &'a W,
+        folder: RunFolder,
+        state: State,
+        options: &Options,
+        observer: &'a dyn Observer,
+    ) -> Result<Self, RunError> {
+        let weights = state.model.len();
+        let workers = options.workers.or_else(|| std::thread::available_parallelism().ok());
+        let crew = Crew::new(work, workers.unwrap_or(NonZeroUsize::MIN), weights)?;
+        let world = World::new(scenario, weights)?;
+        if let (Secagg::Full, Some(reason)) = (options.secagg, world.unmaskable()) {
+            return Err(RunError::Secagg { round: RoundNumber::FIRST, reason: reason.into() });
+        }
+        Ok(Self { world, crew, folder, state, observer, options: *options })
+    }
+
+    fn rounds(mut self) -> Result<Outcome, RunError> {
+        let rounds = self.world.plan.study.rounds;
+        let mut saved = Instant::now();
+        let mut ending = Ending::Complete;
+        while self.state.done.map_or(0, RoundNumber::get) < rounds {
+            let round = self.state.done.map_or(RoundNumber::FIRST, RoundNumber::next);
+            let stop = self.round(round)?.is_break();
+            if stop || round.get() == rounds || saved.elapsed() >= self.options.checkpoint_after {
+                self.checkpoint()?;
+                saved = Instant::now();
+            }
+            if stop && round.get() < rounds {
+                ending = Ending::Stopped;
+                break;
+            }
+        }
+        let State { done, clock_s, model, .. } = self.state;
+        let digest = model_digest(&model);
+        Ok(Outcome { rounds: done.map_or(0, RoundNumber::get), ending, model, digest, clock_s })
+    }
+
+    /// One round, and what is known of its model.
+    fn round(&mut self, round: RoundNumber) -> Result<ControlFlow<()>, RunError> {
+        let begin = Instant::now();
+        let record = self.model_of(round)?;
+        let evaluation = if self.is_measured(round) { Some(self.evaluate(round)?) } else { None };
+        let wall = begin.elapsed();
+        let per_s = f64::from(record.attempt.asked) / wall.as_secs_f64().max(1e-9);
+        self.folder.timing.append(&format!("{round},{:.3},{per_s:.1}\n", wall.as_secs_f64() * 1e3))?;
+        let (rounds, model) = (self.world.plan.study.rounds, self.state.model.as_slice());
+        let progress = Progress { round: &record, evaluation: evaluation.as_ref(), rounds, wall, model };
+        Ok(self.observer.round_done(&progress))
+    }
+
+    /// The round's model, with as many attempts as the plan allows.
+    fn model_of(&mut self, round: RoundNumber) -> Result<RoundRecord, RunError> {
+        let attempts = self.world.plan.study.attempts;
+        let mut attempt = Attempt::FIRST;
+        loop {
+            let State { clock_s, model, clip, .. } = &self.state;
+            let begin = Begin { round, clock_s: *clock_s, model, clip: *clip };
+            let tried = self.world.attempt(begin, attempt, &mut self.crew, self.observer, self.options.secagg)?;
+            self.folder.sites.append(&tried.rows)?;
+            self.state.clock_s = tried.record.ends_s;
+            if let Some(next) = tried.next {
+                return self.adopt(tried.record, next);
+            }
+            self.folder.events.append(&Event::Abandoned(tried.record.clone()).line())?;
+            if attempt.get() >= attempts {
+                let needed = self.world.plan.study.min_sites;
+                return Err(RunError::TooFew { round, got: tried.record.summed, needed, attempts });
+            }
+            attempt = attempt.next();
+        }
+    }
+
+    /// Takes the next model over.
+    fn adopt(&mut self, attempt: AttemptRecord, next: Next) -> Result<RoundRecord, RunError> {
+        let round = attempt.round;
+        if let Some(index) = next.model.iter().position(|weight| !weight.is_finite()) {
+            return Err(RunError::Diverged { round, index });
+        }
+        let record = RoundRecord { attempt, model: model_digest(&next.model), next_clip: next.clip };
+        self.folder.events.append(&Event::Round(record.clone()).line())?;
+        let Next { model, clip } = next;
+        self.state = State { done: Some(round), clock_s: self.state.clock_s, model, clip };
+        Ok(record)
+    }
+
+    fn is_measured(&self, round: RoundNumber) -> bool {
+        let plan = self.world.plan;
+        round.get().is_multiple_of(plan.evaluation.every) || round.get() == plan.study.rounds
+    }
+
+    /// Measures the model at every site that is there.
+    fn evaluate(&mut self, round: RoundNumber) -> Result<EvaluationRecord, RunError> {
+        let sites = self.world.present(round);
+        let scores = self.crew.evaluate(&sites, &self.state.model)?;
+        let failed = scores.iter().filter(|score| score.is_err()).count();
+        let measured: Vec<_> =
+            sites.iter().zip(&scores).filter_map(|(site, score)| Some((*site, finite(score)?))).collect();
+        let rows: String = measured.iter().map(|(site, score)| format!("{round},{site},{score}\n")).collect();
+        self.folder.scores.append(&rows)?;
+        let worst = measured.iter().copied().min_by(|(_, a), (_, b)| a.total_cmp(b));
+        let sum: f64 = measured.iter().map(|(_, score)| score).sum();
+        let record = EvaluationRecord {
+            round,
+            sites: measured.len() as u32,
+            failed: failed as u32,
+            mean: (!measured.is_empty()).then(|| sum / measured.len() as f64),
+            worst: worst.map(|(_, score)| score),
+            worst_site: worst.map(|(site, _)| site),
+        };
+        self.folder.events.append(&Event::Evaluated(record.clone()).line())?;
+        Ok(record)
+    }
+
+    fn checkpoint(&mut self) -> Result<(), RunError> {
+        let lengths = self.folder.sync()?;
+        let State { done, clock_s, model, clip } = &self.state;
+        let head = Head { done: *done, clock_s: *clock_s, clip: *clip, lengths, counts: vec![model.len()] };
+        Checkpoint { head, vectors: vec![model.clone()] }.write(&self.folder)
+    }
+}
+
+/// The scenario of the run in `dir`, as it was begun.
+///
+/// # Errors
+/// [`RunError::File`] and [`RunError::Scenario`].
+pub fn scenario_of(dir: &Path) -> Result<Scenario, RunError> {
+    let path = dir.join(SCENARIO);
+    let text = std::fs::read_to_string(&path).map_err(RunError::file(&path))?;
+    Ok(Scenario::from_toml(&text)?)
+}
+
+/// A score that counts.
+fn finite(score: &Result<Option<f64>, crate::WorkError>) -> Option<f64> {
+    score.as_ref().ok().copied().flatten().filter(|score| score.is_finite())
+}

@@ -1,0 +1,95 @@
+//! What a site does in a round, as the engine sees it: a model in, an update out.
+
+use crate::{Attempt, SiteNumber};
+use wardround_plan::{Purpose, RoundNumber, Stream, StreamKey};
+
+/// The work of any site. One value serves all sites and all workers at once.
+pub trait LocalWork: Sync {
+    /// What one worker keeps from site to site: buffers, a network. It must not carry anything from one site to the next
+    /// that changes a bit, or results would depend on who trained where.
+    type Worker: Send;
+
+    /// A fresh worker. Called once for each worker, and again after a site's work panicked in it.
+    ///
+    /// # Errors
+    /// The machine lacks something; the run ends.
+    fn worker(&self) -> Result<Self::Worker, WorkError>;
+
+    /// Trains one site: writes what training changed into `update`, which comes as zeros.
+    ///
+    /// # Errors
+    /// The site's fault; the round goes on without it.
+    fn train(&self, worker: &mut Self::Worker, job: &Job<'_>, update: &mut [f32]) -> Result<Report, WorkError>;
+
+    /// How good `model` is at `site`; `None` where there is nothing to measure on.
+    ///
+    /// # Errors
+    /// The site's fault; the evaluation goes on without it.
+    fn evaluate(&self, worker: &mut Self::Worker, site: SiteNumber, model: &[f32]) -> Result<Option<f64>, WorkError>;
+
+    /// The model that the first round starts from. Its length is that of every update.
+    fn initial(&self) -> Vec<f32>;
+
+    /// What this is, in a word or two, for the manifest of a run.
+    fn name(&self) -> &str;
+}
+
+/// One site's work in a round.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// Who.
+    pub site: SiteNumber,
+    /// Which round.
+    pub round: RoundNumber,
+    /// Which attempt at it.
+    pub attempt: Attempt,
+    /// The round's model.
+    pub model: &'a [f32],
+    /// Whether the site tells the truth about its patients.
+    pub labels: Labels,
+    /// The root of what the site draws; see [`Job::stream`] and [`Job::key`].
+    pub(crate) keys: &'a StreamKey,
+}
+
+/// What a site trains with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Labels {
+    /// The labels it was given.
+    Honest,
+    /// Wrong ones: the poisoning `label_flip`.
+    Flipped,
+}
+
+/// What a site says about its training.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Report {
+    /// Loss at the end, where there is one.
+    pub loss: Option<f64>,
+    /// Local steps made.
+    pub steps: u32,
+}
+
+/// Why a site's work has no result.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct WorkError(pub String);
+
+impl WorkError {
+    /// In the words of another error.
+    pub fn of(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Job<'_> {
+    /// A stream of this site and round. It is the same for every attempt at the round: work that is done again is the same
+    /// work.
+    pub fn stream(&self, purpose: Purpose) -> Stream {
+        self.keys.stream(purpose, self.round, u64::from(self.site.get()))
+    }
+
+    /// The site's own key, for work that draws many streams.
+    pub fn key(&self) -> StreamKey {
+        self.keys.derive(&format!("site {}", self.site))
+    }
+}

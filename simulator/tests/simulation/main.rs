@@ -1,0 +1,8 @@
+//! The crate from outside: whole runs, in folders.
+
+mod bits;
+mod common;
+mod faults;
+mod kill;
+mod known_answer;
+mod scenario;
