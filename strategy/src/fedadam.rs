@@ -1,6 +1,6 @@
 //! FedAdam: Adam at the server (Reddi et al., ICLR 2021, algorithm 2).
 //!
-//! v ← β₂ v + (1 - β₂) Δ²; the rest is in [`crate::adaptive`].
+//! v ← β₂ v + (1 - β₂) Δ²; the rest is in `adaptive.rs`.
 
 use crate::adaptive::{Adaptive, STATE_VECTORS, initial_state};
 use crate::server::{RoundFacts, ServerRule, Slice};

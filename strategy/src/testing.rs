@@ -23,7 +23,7 @@ pub(crate) fn fedavg() -> Strategy {
     Strategy::new(Box::new(FedAvg), Aggregation::Mean, Box::new(FedAvg)).expect("one message")
 }
 
-/// Sites with f_i(x) = Σ_j a_ij/2 (x_j - b_ij)², trained by exact gradient steps of size 0.1 from 0.
+/// Sites with f_i(x) = Σ_j a_ij/2 (x_j - b_ij)², trained by exact gradient steps from 0; their size is 0.1 if nothing else is said.
 #[derive(Clone)]
 pub(crate) struct Quadratics {
     pub(crate) curvature: Vec<Vec<f64>>,
@@ -47,6 +47,17 @@ impl Quadratics {
 
     pub(crate) fn steps(mut self, steps: u32) -> Self {
         self.steps.fill(steps);
+        self
+    }
+
+    /// A number of steps for each site.
+    pub(crate) fn steps_of(mut self, steps: [u32; 3]) -> Self {
+        self.steps = steps.to_vec();
+        self
+    }
+
+    pub(crate) fn rate(mut self, rate: f64) -> Self {
+        self.rate = rate;
         self
     }
 

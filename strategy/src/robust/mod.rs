@@ -5,8 +5,24 @@
 //! break down with a single heavy site. What a rule gives depends on the updates and not on their order, to the bit
 //! ([`Updates`] puts them in an order of their own).
 
+mod bulyan;
+mod columns;
+mod distances;
+mod geometric_median;
+mod krum;
+mod median;
+mod norm_bound;
+#[cfg(test)]
+mod testing;
+mod trimmed_mean;
 mod updates;
 
+pub use bulyan::Bulyan;
+pub use geometric_median::GeometricMedian;
+pub use krum::{Krum, MultiKrum};
+pub use median::Median;
+pub use norm_bound::{BoundedSteps, NormBound};
+pub use trimmed_mean::TrimmedMean;
 pub use updates::{Excluded, Updates, group_means, group_ranges};
 
 /// A rule that makes one update of many, some of which may be anything.

@@ -77,6 +77,11 @@ impl<'a> Updates<'a> {
         self.members[number].0
     }
 
+    /// The updates with these numbers, which are in ascending order.
+    pub(super) fn only(&self, numbers: &[usize]) -> Self {
+        Self { members: numbers.iter().map(|number| self.members[*number]).collect(), excluded: Vec::new() }
+    }
+
     /// All updates in the order of content.
     pub fn iter(&self) -> impl Iterator<Item = &'a [f32]> + '_ {
         self.members.iter().map(|(_, update)| *update)
