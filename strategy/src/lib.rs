@@ -7,6 +7,7 @@
 //! `i64`. Integer addition has no order, so neither the order of arrival nor a retry can change a bit.
 
 mod adaptive;
+mod advance;
 mod ditto;
 mod fedadagrad;
 mod fedadam;
@@ -28,6 +29,7 @@ mod strategy;
 #[cfg(test)]
 mod testing;
 
+pub use advance::{AdvanceError, Collected, Verdict};
 pub use ditto::Ditto;
 pub use fedadagrad::FedAdagrad;
 pub use fedadam::FedAdam;

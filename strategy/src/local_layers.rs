@@ -108,14 +108,8 @@ impl LocalRule for LocalLayers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Quadratics, fedavg};
+    use crate::testing::{Quadratics, fedavg, layout};
     use crate::{Aggregation, FedAvg, Strategy};
-    use wardround_plan::TensorSpec;
-
-    fn layout() -> Layout {
-        let tensor = |name: &str| TensorSpec { name: name.into(), shape: vec![1] };
-        Layout::new(vec![tensor("first.norm.scale"), tensor("head.weight")]).expect("two tensors")
-    }
 
     fn named(part: &str) -> Result<LocalLayers, RuleError> {
         LocalLayers::new(&LocalLayersConfig { tensors: vec![part.into()] }, &layout())

@@ -69,3 +69,70 @@ fn groups(size: u32, rule: impl RobustRule + 'static) -> Result<Strategy, Regist
     let aggregation = Aggregation::Groups { size: size as usize, rule: Box::new(rule) };
     Ok(Strategy::new(Box::new(FedAvg), aggregation, Box::new(FedAvg))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ServerState;
+    use crate::testing::layout;
+    use wardround_plan::{
+        AdaptiveConfig, DittoConfig, FedAdagradConfig, FedAvgmConfig, FedProxConfig, GeometricMedianConfig,
+        GroupedMedianConfig, GroupedTrimmedMeanConfig, LocalLayersConfig, MultiKrumConfig, NoSettings, NormBoundConfig,
+        ScaffoldConfig,
+    };
+
+    fn every_kind() -> Vec<StrategyConfig> {
+        let (none, corrupt) = (NoSettings {}, CorruptConfig { corrupt: 1 });
+        let adaptive = AdaptiveConfig { server_learning_rate: 0.01, beta1: 0.9, beta2: 0.99, tau: 1e-3 };
+        let bound = |bounded_by| StrategyConfig::NormBound(NormBoundConfig { bound: 1.0, bounded_by });
+        vec![
+            StrategyConfig::FedAvg(none),
+            StrategyConfig::FedAvgm(FedAvgmConfig { server_learning_rate: 1.0, momentum: 0.9 }),
+            StrategyConfig::FedAdam(adaptive),
+            StrategyConfig::FedYogi(adaptive),
+            StrategyConfig::FedAdagrad(FedAdagradConfig { server_learning_rate: 0.01, beta1: 0.0, tau: 1e-3 }),
+            StrategyConfig::FedProx(FedProxConfig { mu: 0.1 }),
+            StrategyConfig::Scaffold(ScaffoldConfig { server_learning_rate: 1.0 }),
+            StrategyConfig::FedNova(none),
+            StrategyConfig::Ditto(DittoConfig { lambda: 0.1 }),
+            StrategyConfig::LocalLayers(LocalLayersConfig { tensors: vec!["norm".into()] }),
+            StrategyConfig::Median(none),
+            StrategyConfig::TrimmedMean(corrupt),
+            StrategyConfig::Krum(corrupt),
+            StrategyConfig::MultiKrum(MultiKrumConfig { corrupt: 1, selected: Some(2) }),
+            StrategyConfig::Bulyan(corrupt),
+            StrategyConfig::GeometricMedian(GeometricMedianConfig { smoothing: 1e-6, passes: 10 }),
+            bound(BoundedBy::Server),
+            bound(BoundedBy::Site),
+            StrategyConfig::GroupedMedian(GroupedMedianConfig { group_size: 3 }),
+            StrategyConfig::GroupedTrimmedMean(GroupedTrimmedMeanConfig { group_size: 3, corrupt: 1 }),
+        ]
+    }
+
+    #[test]
+    fn every_kind_becomes_the_rules_that_its_plan_promises() {
+        for config in every_kind() {
+            let strategy =
+                Strategy::from_config(&config, &layout()).unwrap_or_else(|error| panic!("{config:?}: {error}"));
+            let single = matches!(strategy.aggregation(), Aggregation::Single(_));
+            assert_eq!(single, config.needs_single_updates(), "{config:?}");
+            // What the plan asks of a study is what the rule asks of a round.
+            let needed = match strategy.aggregation() {
+                Aggregation::Mean => 1,
+                Aggregation::Single(rule) => rule.sites_min(),
+                Aggregation::Groups { size, rule } => size * rule.sites_min(),
+            };
+            assert_eq!(config.sites_min(), needed as u64, "{config:?}");
+            let state = ServerState::new(strategy.server(), vec![0.0; 2]);
+            assert!(state.vectors().len() >= strategy.server().broadcast_vectors());
+        }
+    }
+
+    #[test]
+    fn settings_that_no_plan_would_pass_make_no_rules() {
+        let bad = StrategyConfig::GroupedMedian(GroupedMedianConfig { group_size: 2 });
+        assert!(matches!(Strategy::from_config(&bad, &layout()), Err(RegistryError::Setting(_))));
+        let unknown = StrategyConfig::LocalLayers(LocalLayersConfig { tensors: vec!["batch".into()] });
+        assert!(matches!(Strategy::from_config(&unknown, &layout()), Err(RegistryError::Setting(_))));
+    }
+}

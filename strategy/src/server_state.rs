@@ -47,7 +47,7 @@ pub enum StepError {
     /// The next model has a weight that is no finite number.
     #[error("weight {index} of the next model is not a finite number: lower the server's learning rate")]
     NotFinite {
-        /// Place in the model or in a state vector.
+        /// Place in the model.
         index: usize,
     },
 }
@@ -90,13 +90,17 @@ impl ServerState {
         let mut scalars = vec![0.0; shape.scalars];
         mean.read(shape.vectors * weights, &mut scalars);
         let facts = RoundFacts { participation, scalars: &scalars };
-        let slices = self.slices();
-        slices.into_par_iter().enumerate().for_each_init(Scratch::new, |scratch, (number, slice)| {
-            let [model, state @ ..] = slice;
+        let moved = |scratch: &mut Scratch, (number, slice): (usize, [&mut [f32]; STATE_VECTORS_MAX + 1])| {
+            let [model, mut state @ ..] = slice;
             let means = scratch.fill(mean, number * SLICE_WEIGHTS, model.len(), weights, shape.vectors);
-            rule.apply(&facts, Slice { model, means, state });
-        });
-        self.is_finite()
+            let (model, state) = (model, state.each_mut());
+            rule.apply(&facts, Slice { model: &mut *model, means, state: state.map(|vector| &mut **vector) });
+            // While the slice is still in the cache.
+            is_finite(model)
+        };
+        let slices = self.slices().into_par_iter().enumerate();
+        let finite = slices.map_init(Scratch::new, moved).reduce(|| true, |a, b| a & b);
+        if finite { Ok(()) } else { Err(StepError::NotFinite { index: self.first_bad() }) }
     }
 
     /// The model.
@@ -135,16 +139,14 @@ impl ServerState {
         (0..count).map(cut).collect()
     }
 
-    fn is_finite(&self) -> Result<(), StepError> {
-        let all = std::iter::once(&self.model).chain(&self.vectors);
-        // Adding up zeros instead of looking for the first bad weight lets the compiler use vector instructions.
-        let bad = all.into_iter().find(|vector| {
-            vector.par_chunks(SLICE_WEIGHTS).any(|chunk| chunk.iter().map(|weight| weight * 0.0).sum::<f32>() != 0.0)
-        });
-        let Some(vector) = bad else { return Ok(()) };
-        let index = vector.iter().position(|weight| !weight.is_finite()).unwrap_or_default();
-        Err(StepError::NotFinite { index })
+    fn first_bad(&self) -> usize {
+        self.model.iter().position(|weight| !weight.is_finite()).unwrap_or_default()
     }
+}
+
+/// Adds up zeros instead of looking for the first bad weight: the compiler makes vector instructions of it.
+fn is_finite(weights: &[f32]) -> bool {
+    weights.iter().map(|weight| weight * 0.0).sum::<f32>() == 0.0
 }
 
 impl Mean<'_> {
@@ -188,5 +190,115 @@ impl Scratch {
             }
         }
         self.0.each_ref().map(Vec::as_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FedAdam, FedAvg, Scaffold, fold};
+    use wardround_plan::{AdaptiveConfig, ScaffoldConfig};
+
+    fn fedadam() -> FedAdam {
+        let config = AdaptiveConfig { server_learning_rate: 0.1, beta1: 0.9, beta2: 0.99, tau: 1e-3 };
+        FedAdam::new(config).expect("in range")
+    }
+
+    fn scaffold() -> Scaffold {
+        Scaffold::new(ScaffoldConfig { server_learning_rate: 1.0 }).expect("in range")
+    }
+
+    fn sum(len: usize) -> (Vec<i64>, TotalWeight) {
+        let mut sum = vec![0; len];
+        for site in 0..3 {
+            let update: Vec<f32> = (0..len).map(|at| ((at * 7 + site * 3) as f32).sin()).collect();
+            fold(&mut sum, &update, 2).expect("in range");
+        }
+        (sum, TotalWeight::of([2; 3]).expect("not zero"))
+    }
+
+    /// What a coordinator does with files: any slices, one after another, with its own buffers.
+    fn streamed(rule: &dyn ServerRule, mut state: ServerState, rounds: usize, slice: usize) -> ServerState {
+        let weights = state.model.len();
+        let vectors = rule.message().vectors;
+        let (sum, total) = sum(rule.message().len(weights));
+        for _ in 0..rounds {
+            for from in (0..weights).step_by(slice) {
+                let to = weights.min(from + slice);
+                let mut means: [Vec<f64>; MESSAGE_VECTORS_MAX] = Default::default();
+                for (part, mean) in means.iter_mut().enumerate().take(vectors) {
+                    mean.resize(to - from, 0.0);
+                    total.mean(&sum[part * weights + from..part * weights + to], mean);
+                }
+                let mut kept = state.vectors.iter_mut();
+                let vectors = std::array::from_fn(|_| kept.next().map(|v| &mut v[from..to]).unwrap_or_default());
+                let means = means.each_ref().map(Vec::as_slice);
+                let facts = RoundFacts { participation: 0.5, scalars: &[] };
+                rule.apply(&facts, Slice { model: &mut state.model[from..to], means, state: vectors });
+            }
+        }
+        state
+    }
+
+    #[test]
+    fn whole_steps_are_streamed_slices_bit_for_bit_on_any_number_of_threads() {
+        let weights = 3 * SLICE_WEIGHTS + 17;
+        let rules: [Box<dyn ServerRule>; 3] = [Box::new(FedAvg), Box::new(fedadam()), Box::new(scaffold())];
+        for rule in &rules {
+            let start = ServerState::new(rule.as_ref(), vec![0.25; weights]);
+            let (sum, total) = sum(rule.message().len(weights));
+            let stepped = |threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+                let mut state = start.clone();
+                pool.install(|| {
+                    (0..3).for_each(|_| state.step(rule.as_ref(), 0.5, Mean::Sum(&sum, total)).expect("fits"));
+                });
+                state
+            };
+            let one = stepped(1);
+            assert_eq!(one, stepped(4));
+            assert_eq!(one, streamed(rule.as_ref(), start.clone(), 3, 1000));
+            assert_ne!(one.model, start.model);
+        }
+    }
+
+    #[test]
+    fn a_state_taken_apart_goes_on_as_before() {
+        let rule = fedadam();
+        let mut state = ServerState::new(&rule, vec![1.0; 5]);
+        state.step(&rule, 1.0, Mean::Values(&[0.5; 5])).expect("fits");
+        let (model, vectors) = state.clone().into_parts();
+        assert_eq!(ServerState::from_parts(&rule, model.clone(), vectors), Ok(state));
+        let short = ServerState::from_parts(&rule, model.clone(), vec![vec![0.0; 5], vec![0.0; 4]]);
+        assert_eq!(short, Err(StepError::State { expected: 2 }));
+        assert_eq!(ServerState::from_parts(&FedAvg, model, vec![vec![0.0; 5]]), Err(StepError::State { expected: 0 }));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_changes_nothing() {
+        let mut state = ServerState::new(&FedAvg, vec![1.0; 3]);
+        let before = state.clone();
+        let got = state.step(&FedAvg, 1.0, Mean::Values(&[0.0; 2]));
+        assert_eq!(got, Err(StepError::MeanLength { expected: 3, got: 2 }));
+        for share in [0.0, -1.0, 1.1, f64::NAN] {
+            let got = state.step(&FedAvg, share, Mean::Values(&[1.0; 3]));
+            assert!(matches!(got, Err(StepError::Participation(_))), "{share}");
+        }
+        let got = state.step(&fedadam(), 1.0, Mean::Values(&[1.0; 3]));
+        assert_eq!(got, Err(StepError::State { expected: 2 }), "another rule's state");
+        assert_eq!(state, before);
+    }
+
+    #[test]
+    fn a_model_that_leaves_the_numbers_is_refused_at_its_place() {
+        let mut state = ServerState::new(&FedAvg, vec![1.0; SLICE_WEIGHTS + 2]);
+        let mut mean = vec![0.0; SLICE_WEIGHTS + 2];
+        for bad in [f64::NAN, f64::INFINITY, 1e300] {
+            mean[SLICE_WEIGHTS + 1] = bad;
+            let got = state.clone().step(&FedAvg, 1.0, Mean::Values(&mean));
+            assert_eq!(got, Err(StepError::NotFinite { index: SLICE_WEIGHTS + 1 }), "{bad}");
+        }
+        mean[SLICE_WEIGHTS + 1] = 1e30;
+        state.step(&FedAvg, 1.0, Mean::Values(&mean)).expect("large, and a number");
     }
 }

@@ -94,7 +94,7 @@ impl Strategy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FedAvg, Scaffold};
+    use crate::{FedAvg, Median, RoundFacts, Scaffold, Slice};
     use wardround_plan::ScaffoldConfig;
 
     #[test]
@@ -102,5 +102,23 @@ mod tests {
         let scaffold = Scaffold::new(ScaffoldConfig { server_learning_rate: 1.0 }).expect("in range");
         let mixed = Strategy::new(Box::new(scaffold), Aggregation::Mean, Box::new(FedAvg));
         assert!(matches!(mixed.err(), Some(StrategyError::Message { .. })));
+        let robust = Strategy::new(Box::new(scaffold), Aggregation::Single(Box::new(Median)), Box::new(scaffold));
+        assert!(matches!(robust.err(), Some(StrategyError::RobustMessage(_))));
+    }
+
+    #[test]
+    fn a_server_vector_that_no_site_reads_is_refused() {
+        struct Told;
+        impl ServerRule for Told {
+            fn state_vectors(&self) -> usize {
+                1
+            }
+            fn broadcast_vectors(&self) -> usize {
+                1
+            }
+            fn apply(&self, _: &RoundFacts<'_>, _: Slice<'_>) {}
+        }
+        let got = Strategy::new(Box::new(FedAvg), Aggregation::Mean, Box::new(Told)).err();
+        assert_eq!(got, Some(StrategyError::Broadcast { local: 0, server: 1 }));
     }
 }

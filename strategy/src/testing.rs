@@ -1,9 +1,10 @@
 //! Federations with known answers, for the tests of the strategies.
 
 use crate::{
-    Aggregation, Correction, Effort, FedAvg, LocalError, LocalSteps, Mean, Received, ServerRule, ServerState, Strategy,
-    TotalWeight, fold, local_round,
+    Aggregation, Collected, Correction, Effort, FedAvg, LocalError, LocalSteps, Mean, Received, ServerRule,
+    ServerState, Strategy, TotalWeight, fold, group_ranges, local_round,
 };
+use wardround_plan::{Layout, TensorSpec};
 
 /// Means of the updates of three rounds.
 pub(crate) const CHANGES: [f64; 3] = [0.5, -0.25, 0.125];
@@ -16,6 +17,12 @@ pub(crate) fn assert_trajectory(rule: &dyn ServerRule, start: f32, by_hand: [f64
         let got = f64::from(state.model()[0]);
         assert!((got - expected).abs() < 1e-6, "round {round}: {got} instead of {expected}");
     }
+}
+
+/// Of the models of [`Quadratics`].
+pub(crate) fn layout() -> Layout {
+    let tensor = |name: &str| TensorSpec { name: name.into(), shape: vec![1] };
+    Layout::new(vec![tensor("first.norm.scale"), tensor("head.weight")]).expect("two tensors")
 }
 
 /// What the others are compared with.
@@ -40,6 +47,18 @@ impl Quadratics {
             curvature: vec![vec![1.0, 0.1], vec![0.2, 0.9], vec![0.05, 0.4]],
             centre: vec![vec![-2.0, 3.0], vec![1.0, -1.0], vec![4.0, 0.5]],
             steps: vec![1; 3],
+            rate: 0.1,
+            present: |_, _| true,
+        }
+    }
+
+    /// Sites that nearly agree, near (3, -2).
+    pub(crate) fn alike(sites: usize) -> Self {
+        let near = |site: usize| vec![3.0 + 0.1 * (site as f64).sin(), -2.0 + 0.1 * (site as f64).cos()];
+        Self {
+            curvature: vec![vec![1.0, 0.5]; sites],
+            centre: (0..sites).map(near).collect(),
+            steps: vec![1; sites],
             rate: 0.1,
             present: |_, _| true,
         }
@@ -88,27 +107,27 @@ impl Quadratics {
 
     /// The model, and what each site keeps.
     pub(crate) fn run_with_sites(&self, strategy: &Strategy, rounds: usize) -> (Vec<f32>, Vec<Vec<f32>>) {
-        let (local, server) = (strategy.local(), strategy.server());
-        let weights = self.centre[0].len();
-        let mut state = ServerState::new(server, vec![0.0; weights]);
+        let (local, weights) = (strategy.local(), self.centre[0].len());
+        let mut state = ServerState::new(strategy.server(), vec![0.0; weights]);
         let mut kept = vec![vec![0.0; local.site_state_len(weights)]; self.centre.len()];
         kept.iter_mut().for_each(|site| local.start(state.model(), site));
         for round in 0..rounds {
             let present: Vec<usize> = (0..kept.len()).filter(|site| (self.present)(round, *site)).collect();
-            let mut sum = vec![0; server.message().len(weights)];
-            for site in &present {
-                let vectors: Vec<&[f32]> =
-                    state.vectors()[..server.broadcast_vectors()].iter().map(Vec::as_slice).collect();
-                let received = Received { model: state.model(), server: &vectors };
-                let mut message = vec![f32::NAN; sum.len()];
-                local_round(local, received, &mut kept[*site], &mut self.trainer(*site), &mut message).expect("trains");
-                fold(&mut sum, &message, 1).expect("in range");
-            }
-            let total = TotalWeight::of(present.iter().map(|_| 1)).expect("somebody is present");
+            let message = |site: &usize| self.message(strategy, &state, *site, &mut kept[*site]);
+            let messages: Vec<Vec<f32>> = present.iter().map(message).collect();
             let share = present.len() as f64 / kept.len() as f64;
-            state.step(server, share, Mean::Sum(&sum, total)).expect("fits");
+            advance(strategy, &mut state, share, &messages);
         }
         (state.into_parts().0, kept)
+    }
+
+    fn message(&self, strategy: &Strategy, state: &ServerState, site: usize, kept: &mut [f32]) -> Vec<f32> {
+        let (local, server) = (strategy.local(), strategy.server());
+        let vectors: Vec<&[f32]> = state.vectors()[..server.broadcast_vectors()].iter().map(Vec::as_slice).collect();
+        let received = Received { model: state.model(), server: &vectors };
+        let mut message = vec![f32::NAN; local.message().len(state.model().len())];
+        local_round(local, received, kept, &mut Descent { of: self, site }, &mut message).expect("trains");
+        message
     }
 
     pub(crate) fn distance(&self, model: &[f32], point: &[f64]) -> f64 {
@@ -119,10 +138,48 @@ impl Quadratics {
         let far = self.distance(model, point);
         assert!(far < tolerance, "{model:?} is {far} from {point:?}");
     }
+}
 
-    fn trainer(&self, site: usize) -> Descent<'_> {
-        Descent { of: self, site }
+/// The model of a federation whose first few sites send the opposite of what they found, tenfold.
+pub(crate) fn poisoned(sites: &Quadratics, strategy: &Strategy, corrupt: usize) -> Vec<f32> {
+    let mut state = ServerState::new(strategy.server(), vec![0.0; sites.centre[0].len()]);
+    for _ in 0..200 {
+        let mut messages: Vec<Vec<f32>> =
+            (0..sites.centre.len()).map(|site| sites.message(strategy, &state, site, &mut [])).collect();
+        // Far from each other, so that they come into different groups.
+        messages
+            .iter_mut()
+            .step_by(4)
+            .take(corrupt)
+            .flatten()
+            .for_each(|change| *change = (-10.0 * *change).clamp(-9.0, 9.0));
+        advance(strategy, &mut state, 1.0, &messages);
     }
+    state.into_parts().0
+}
+
+/// One round with every site's weight 1, over exact fixed-point sums wherever the strategy takes sums.
+fn advance(strategy: &Strategy, state: &mut ServerState, share: f64, messages: &[Vec<f32>]) {
+    let sum_of = |messages: &[Vec<f32>]| {
+        let mut sum = vec![0; messages[0].len()];
+        messages.iter().for_each(|message| fold(&mut sum, message, 1).expect("in range"));
+        (sum, TotalWeight::of(messages.iter().map(|_| 1)).expect("somebody is present"))
+    };
+    let list: Vec<&[f32]> = messages.iter().map(Vec::as_slice).collect();
+    let advanced = match strategy.aggregation() {
+        Aggregation::Mean => {
+            let (sum, total) = sum_of(messages);
+            strategy.advance(state, share, Collected::Mean(Mean::Sum(&sum, total)))
+        }
+        Aggregation::Single(_) => strategy.advance(state, share, Collected::Single(&list)),
+        Aggregation::Groups { size, .. } => {
+            let groups = group_ranges(messages.len(), *size);
+            let sums: Vec<_> = groups.into_iter().map(|group| sum_of(&messages[group])).collect();
+            let sums: Vec<_> = sums.iter().map(|(sum, total)| (sum.as_slice(), *total)).collect();
+            strategy.advance(state, share, Collected::Groups(&sums))
+        }
+    };
+    advanced.expect("fits");
 }
 
 /// Gradient descent on one site's quadratic.
