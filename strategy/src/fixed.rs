@@ -7,7 +7,7 @@
 pub const UPDATE_ABS_MAX: f32 = 1024.0;
 
 /// Units in 1.0.
-pub(crate) const UNITS: f64 = 4_294_967_296.0;
+const UNITS: f64 = 4_294_967_296.0;
 
 /// Sum of the weights of the sites in a sum; never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +46,10 @@ impl TotalWeight {
         std::num::NonZeroU64::new(weights.into_iter().map(u64::from).sum()).map(Self)
     }
 
-    pub(crate) fn as_f64(self) -> f64 {
-        self.0.get() as f64
+    /// The mean of the updates in `sum`, a [`fold`] of this total weight. Both slices are of one length.
+    pub fn mean(self, sum: &[i64], mean: &mut [f64]) {
+        let per_unit = 1.0 / (self.0.get() as f64 * UNITS);
+        mean.iter_mut().zip(sum).for_each(|(mean, sum)| *mean = *sum as f64 * per_unit);
     }
 }
 

@@ -1,0 +1,98 @@
+//! Squared Euclidean distances between updates, and from a point to all of them.
+//!
+//! Blocks of coordinates in parallel, added up in their order: the number of processor threads changes no bit.
+
+use super::Updates;
+use rayon::prelude::*;
+
+/// Coordinates that are subtracted together; all updates' blocks are read once for all pairs.
+const BLOCK: usize = 8192;
+/// Sums that grow side by side, so that one addition does not wait for the last.
+const LANES: usize = 8;
+
+/// Squared distances between all pairs of updates.
+pub(super) struct Distances {
+    /// Row-major, both halves.
+    squares: Vec<f64>,
+    updates: usize,
+}
+
+impl Distances {
+    pub(super) fn between(updates: &Updates<'_>) -> Self {
+        let count = updates.len();
+        let pairs: Vec<(usize, usize)> = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect();
+        let of_pair = |a: usize, b: usize, from: usize, to: usize| {
+            square(&updates.update(a)[from..to], |at| f64::from(updates.update(b)[from + at]))
+        };
+        let sums = by_blocks(updates.weights(), pairs.len(), |from, to, sums| {
+            sums.iter_mut().zip(&pairs).for_each(|(sum, (a, b))| *sum = of_pair(*a, *b, from, to));
+        });
+        let mut squares = vec![0.0; count * count];
+        for ((a, b), sum) in pairs.into_iter().zip(sums) {
+            squares[a * count + b] = sum;
+            squares[b * count + a] = sum;
+        }
+        Self { squares, updates: count }
+    }
+
+    pub(super) fn get(&self, a: usize, b: usize) -> f64 {
+        self.squares[a * self.updates + b]
+    }
+}
+
+/// Squared distance of each update from `point`.
+pub(super) fn from_point(updates: &Updates<'_>, point: &[f64]) -> Vec<f64> {
+    by_blocks(updates.weights(), updates.len(), |from, to, sums| {
+        let point = &point[from..to];
+        sums.iter_mut().zip(updates.iter()).for_each(|(sum, update)| *sum = square(&update[from..to], |at| point[at]));
+    })
+}
+
+/// Adds up what `work` makes of each block of coordinates, in the order of the blocks.
+fn by_blocks(weights: usize, sums: usize, work: impl Fn(usize, usize, &mut [f64]) + Sync) -> Vec<f64> {
+    let of_block = |block: usize| {
+        let mut part = vec![0.0; sums];
+        work(block * BLOCK, weights.min((block + 1) * BLOCK), &mut part);
+        part
+    };
+    let parts: Vec<Vec<f64>> = (0..weights.div_ceil(BLOCK)).into_par_iter().map(of_block).collect();
+    let mut total = vec![0.0; sums];
+    parts.iter().for_each(|part| total.iter_mut().zip(part).for_each(|(total, part)| *total += part));
+    total
+}
+
+/// Σ (values - other)²
+fn square(values: &[f32], other: impl Fn(usize) -> f64) -> f64 {
+    let mut lanes = [0.0; LANES];
+    for (chunk, values) in values.chunks(LANES).enumerate() {
+        for (lane, value) in values.iter().enumerate() {
+            let difference = f64::from(*value) - other(chunk * LANES + lane);
+            lanes[lane] += difference * difference;
+        }
+    }
+    lanes.iter().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_those_of_pythagoras_across_block_borders() {
+        let weights = 2 * BLOCK + 5;
+        let (zero, one, far) = (vec![0.0; weights], vec![1.0; weights], {
+            let mut far = vec![0.0; weights];
+            (far[0], far[weights - 1]) = (3.0, 4.0);
+            far
+        });
+        let updates = Updates::new(&[&one, &zero, &far]).expect("good");
+        let number = |site| (0..3).find(|number| updates.site(*number) == site).expect("a site");
+        let distances = Distances::between(&updates);
+        let got = |a, b| (distances.get(number(a), number(b)), distances.get(number(b), number(a)));
+        let count = weights as f64;
+        assert_eq!((got(0, 1), got(1, 2)), ((count, count), (25.0, 25.0)));
+        assert_eq!(got(0, 2).0, count - 2.0 + 4.0 + 9.0);
+        let from_half = from_point(&updates, &vec![0.5; weights]);
+        assert_eq!(from_half[number(0)], count / 4.0);
+    }
+}
