@@ -3,16 +3,16 @@
 //! Each site that is in the population takes part by a coin, and the round is made with whoever came, even nobody: to wait for
 //! more would tell who is there. Sites that vanish or are late lower the signal, never the noise.
 
-use crate::crew::{Crew, Ended};
+use crate::crew::{Crew, Ended, RoundWork};
 use crate::gather::{Arrival, InOrder, NotTaken};
-use crate::rule::{Next, Training};
+use crate::rule::Training;
 use crate::run::RunError;
 use crate::seeds::Seeds;
 use crate::{Attempt, LocalWork, SiteNumber};
 use wardround_plan::{ClientPrivacy, Plan, RoundNumber};
 use wardround_privacy::{
-    Adjacency, ClientLevel, ClipNorm, Delta, Epsilon, PoissonSample, Quantile, SamplingRate, SimulatedNoise, Target,
-    calibrate_noise,
+    Adjacency, ClientLevel, ClientStep, ClipNorm, Delta, Epsilon, PoissonSample, Quantile, SamplingRate,
+    SimulatedNoise, Target, calibrate_noise,
 };
 
 /// The terms of a study, with the noise that follows from its ε.
@@ -31,7 +31,7 @@ impl ClientRule {
     ///
     /// # Errors
     /// [`RunError::Privacy`]
-    pub(crate) fn of(plan: &Plan, population: u32) -> Result<Self, RunError> {
+    pub(crate) fn of(plan: &Plan, population: usize) -> Result<Self, RunError> {
         let terms = plan.privacy.client().ok_or_else(|| RunError::Privacy("mode is not \"client\"".into()))?;
         let ClientPrivacy { epsilon, delta, sampling_rate, clip, clip_quantile } = terms;
         let sampling_rate = SamplingRate::new(sampling_rate).map_err(refused)?;
@@ -46,7 +46,7 @@ impl ClientRule {
         let terms = ClientLevel {
             noise_multiplier: calibrate_noise(&target, &[]).map_err(refused)?,
             sampling_rate,
-            sites: population as usize,
+            sites: population,
             kind: plan.privacy.noise.unwrap_or_default(),
             clip_quantile: clip_quantile.map(Quantile::new).transpose().map_err(refused)?,
         };
@@ -57,25 +57,29 @@ impl ClientRule {
         ClientCoins(self.terms.sampling_rate)
     }
 
+    /// q n: the weight of the sites that a mean is over, each counting one.
+    pub(crate) fn expected_weight(&self) -> f64 {
+        self.terms.expected_sites()
+    }
+
     /// Trains, clips, sums in the order of the cohort, and noises once.
     ///
     /// # Errors
     /// [`RunError::Privacy`] and [`RunError::Worker`].
-    pub(crate) fn apply<W: LocalWork>(
+    pub(crate) fn step<W: LocalWork>(
         &self,
         crew: &mut Crew<'_, W>,
         training: &Training<'_>,
-    ) -> Result<(Vec<Ended>, Option<Next>), RunError> {
+        work: &RoundWork<'_>,
+    ) -> Result<(Vec<Ended>, ClientStep), RunError> {
         let clip = training.clip.map_or(Ok(self.first_clip), ClipNorm::new).map_err(refused)?;
-        let mut sums = self.terms.open(clip, training.work.model.len());
+        let mut sums = self.terms.open(clip, work.received.model.len());
         let add = |_: usize, arrival: Arrival<'_>| {
             sums.add(arrival.update.to_vec()).map_err(|error| NotTaken(error.to_string()))
         };
-        let ended = crew.train(training.jobs, training.work, &InOrder::new(add))?;
-        let mut noise = streams(training.work.seeds, "noise", training.work.round, training.work.attempt);
-        let step = sums.close(&mut noise).map_err(refused)?;
-        let moved = training.work.model.iter().zip(&step.mean).map(|(weight, mean)| (f64::from(*weight) + mean) as f32);
-        Ok((ended, Some(Next { model: moved.collect(), clip: Some(step.next_clip.get()) })))
+        let ended = crew.train(training.jobs, work, &InOrder::new(add))?;
+        let mut noise = streams(training.seeds, "noise", training.round, training.attempt);
+        Ok((ended, sums.close(&mut noise).map_err(refused)?))
     }
 }
 

@@ -1,17 +1,20 @@
 //! The engine: a few resident workers, through which all sites of a round go.
 //!
-//! Workers take jobs from one counter, in the order of the cohort. A worker has one update buffer and one sum of its own, and
+//! Workers take jobs from one counter, in the order of the cohort. A worker has one message buffer and one sum of its own, and
 //! nothing is allocated or sent for a site: memory is O(workers x model), and what a site costs beyond its own work is the
-//! addition of its update.
+//! addition of its message.
 
 use crate::gather::{Arrival, ExactSum, Gather, Part};
 use crate::poison::Poison;
 use crate::seeds::Seeds;
+use crate::states::SiteStates;
 use crate::{Attempt, Job, Labels, LocalWork, Report, SiteNumber, WorkError};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wardround_plan::RoundNumber;
+use wardround_strategy::{Correction, Effort, LocalError, LocalRule, LocalSteps, MessageShape, Received, local_round};
 
 /// The workers of a run.
 pub(crate) struct Crew<'w, W: LocalWork> {
@@ -22,9 +25,12 @@ pub(crate) struct Crew<'w, W: LocalWork> {
 /// One worker, with what it keeps.
 struct Seat<S> {
     scratch: S,
-    update: Vec<f32>,
+    message: Vec<f32>,
+    /// The state of the site at work, or the model it uses.
+    site: Vec<f32>,
     part: Part,
     ended: Vec<(usize, Ended)>,
+    moved: Vec<(SiteNumber, Vec<f32>)>,
 }
 
 /// What a round's jobs have in common.
@@ -32,7 +38,9 @@ struct Seat<S> {
 pub(crate) struct RoundWork<'a> {
     pub(crate) round: RoundNumber,
     pub(crate) attempt: Attempt,
-    pub(crate) model: &'a [f32],
+    pub(crate) received: Received<'a>,
+    pub(crate) local: &'a dyn LocalRule,
+    pub(crate) states: &'a SiteStates,
     pub(crate) seeds: &'a Seeds,
     /// Hears how many sites are done.
     pub(crate) progress: &'a (dyn Fn(usize) + Sync),
@@ -49,24 +57,36 @@ pub(crate) struct Assignment {
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ended {
-    /// Its update was taken.
+    /// Its message was taken.
     Taken(Report),
     /// The site has none.
     Failed(String),
-    /// Its update cannot be added.
+    /// Its message cannot be added.
     Refused(String),
 }
 
 impl<'w, W: LocalWork> Crew<'w, W> {
-    /// Workers with buffers for updates of `weights` weights.
-    pub(crate) fn new(work: &'w W, workers: NonZeroUsize, weights: usize) -> Result<Self, WorkError> {
+    /// Workers for messages of this shape about a model of `weights` weights.
+    pub(crate) fn new(
+        work: &'w W,
+        workers: NonZeroUsize,
+        shape: MessageShape,
+        weights: usize,
+    ) -> Result<Self, WorkError> {
         let seat = |_| {
-            Ok(Seat { scratch: work.worker()?, update: vec![0.0; weights], part: Part::default(), ended: Vec::new() })
+            Ok(Seat {
+                scratch: work.worker()?,
+                message: vec![0.0; shape.len(weights)],
+                site: Vec::new(),
+                part: Part::default(),
+                ended: Vec::new(),
+                moved: Vec::new(),
+            })
         };
         Ok(Self { work, seats: (0..workers.get()).map(seat).collect::<Result<_, _>>()? })
     }
 
-    /// Trains every job and gives its update to `gather`; tells how each ended, in the order of the jobs.
+    /// Trains every job and gives its message to `gather`; tells how each ended, in the order of the jobs.
     ///
     /// # Errors
     /// A worker that has to be made anew cannot be.
@@ -77,6 +97,7 @@ impl<'w, W: LocalWork> Crew<'w, W> {
         gather: &impl Gather,
     ) -> Result<Vec<Ended>, WorkError> {
         let (next, done, work) = (AtomicUsize::new(0), AtomicUsize::new(0), self.work);
+        self.seats.iter_mut().for_each(|seat| seat.moved.clear());
         on_all(&mut self.seats, |seat| {
             loop {
                 let place = next.fetch_add(1, Ordering::Relaxed);
@@ -91,7 +112,7 @@ impl<'w, W: LocalWork> Crew<'w, W> {
         Ok(ended.into_iter().map(|(_, ended)| ended).collect())
     }
 
-    /// As [`Crew::train`], into the exact sum of all updates.
+    /// As [`Crew::train`], into the exact sum of all messages.
     ///
     /// # Errors
     /// As [`Crew::train`].
@@ -102,13 +123,18 @@ impl<'w, W: LocalWork> Crew<'w, W> {
     ) -> Result<(Vec<Ended>, &[i64]), WorkError> {
         for seat in &mut self.seats {
             seat.part.sum.clear();
-            seat.part.sum.resize(seat.update.len(), 0);
+            seat.part.sum.resize(seat.message.len(), 0);
         }
         let ended = self.train(jobs, round, &ExactSum)?;
         Ok((ended, ExactSum::total(self.seats.iter_mut().map(|seat| &mut seat.part))))
     }
 
-    /// How good `model` is at each of `sites`, in their order.
+    /// What the sites of the last round keep from it, to be taken over if the round counts.
+    pub(crate) fn moved(&mut self) -> impl Iterator<Item = (SiteNumber, Vec<f32>)> {
+        self.seats.iter_mut().flat_map(|seat| seat.moved.drain(..))
+    }
+
+    /// How good `model`, or what each site makes of it by `rule`, is at each of `sites`, in their order.
     ///
     /// # Errors
     /// A worker that has to be made anew cannot be.
@@ -116,14 +142,18 @@ impl<'w, W: LocalWork> Crew<'w, W> {
         &mut self,
         sites: &[SiteNumber],
         model: &[f32],
+        rule: &dyn LocalRule,
+        states: &SiteStates,
     ) -> Result<Vec<Result<Option<f64>, WorkError>>, WorkError> {
         let (next, work) = (AtomicUsize::new(0), self.work);
-        let scores: Vec<std::sync::OnceLock<_>> = sites.iter().map(|_| std::sync::OnceLock::new()).collect();
+        let scores: Vec<OnceLock<_>> = sites.iter().map(|_| OnceLock::new()).collect();
         on_all(&mut self.seats, |seat| {
             loop {
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 let Some(site) = sites.get(place) else { return Ok(()) };
-                let scored = caught(|| work.evaluate(&mut seat.scratch, *site, model));
+                seat.site.resize(model.len(), 0.0);
+                rule.site_model(model, states.of(*site), &mut seat.site);
+                let scored = caught(|| work.evaluate(&mut seat.scratch, *site, &seat.site));
                 let _ = scores[place].set(seat.renewed(work, scored)?);
             }
         })?;
@@ -141,20 +171,38 @@ impl<S> Seat<S> {
         round: &RoundWork<'_>,
         gather: &impl Gather,
     ) -> Result<Ended, WorkError> {
-        // Zeros, so that whatever a site leaves out is not another site's.
-        self.update.fill(0.0);
-        let trained = caught(|| work.train(&mut self.scratch, &round.job(job), &mut self.update));
+        self.site.clear();
+        self.site.extend_from_slice(round.states.of(job.site));
+        let trained = caught(|| self.train(work, job, round));
         let report = self.renewed(work, trained)?;
         if let (Ok(_), Some(poison)) = (&report, job.poison) {
-            poison.spoil(&mut self.update, &mut round.seeds.poison(round.round, round.attempt, job.site));
+            poison.spoil(&mut self.message, &mut round.seeds.poison(round.round, round.attempt, job.site));
         }
-        let arrival = report.is_ok().then_some(Arrival { update: &self.update, weight: job.weight });
+        let arrival = report.is_ok().then_some(Arrival { update: &self.message, weight: job.weight });
         let taken = gather.take(&mut self.part, place, arrival);
         Ok(match (report, taken) {
             (Err(error), _) => Ended::Failed(error.0),
             (Ok(_), Err(refused)) => Ended::Refused(refused.0),
-            (Ok(report), Ok(())) => Ended::Taken(report),
+            (Ok(report), Ok(())) => {
+                if !self.site.is_empty() {
+                    self.moved.push((job.site, self.site.clone()));
+                }
+                Ended::Taken(report)
+            }
         })
+    }
+
+    /// The strategy's round at one site: the message lies in the buffer then.
+    fn train<W: LocalWork<Worker = S>>(
+        &mut self,
+        work: &W,
+        job: &Assignment,
+        round: &RoundWork<'_>,
+    ) -> Result<Report, WorkError> {
+        let mut steps = Steps { work, worker: &mut self.scratch, job: round.job(job), first: None };
+        local_round(round.local, round.received, &mut self.site, &mut steps, &mut self.message)
+            .map_err(WorkError::of)?;
+        steps.first.ok_or_else(|| WorkError("its strategy made no local steps".into()))
     }
 
     /// The result of work, with a new worker after a panic: nobody knows what it left behind.
@@ -173,8 +221,25 @@ impl<S> Seat<S> {
 impl RoundWork<'_> {
     fn job(&self, job: &Assignment) -> Job<'_> {
         let labels = job.poison.map_or(Labels::Honest, |poison| poison.labels());
-        let Self { round, attempt, model, seeds, .. } = *self;
-        Job { site: job.site, round, attempt, model, labels, keys: seeds.work() }
+        Job { site: job.site, round: self.round, attempt: self.attempt, labels, keys: self.seeds.work() }
+    }
+}
+
+/// The work of one site as a strategy calls it.
+struct Steps<'a, W: LocalWork> {
+    work: &'a W,
+    worker: &'a mut W::Worker,
+    job: Job<'a>,
+    /// The report on the steps from the round's model; strategies make their other steps after these.
+    first: Option<Report>,
+}
+
+impl<W: LocalWork> LocalSteps for Steps<'_, W> {
+    fn train(&mut self, weights: &mut [f32], correction: &Correction<'_>) -> Result<Effort, LocalError> {
+        let report = self.work.train(self.worker, &self.job, weights, correction);
+        let report = report.map_err(|error| LocalError::Training(error.0))?;
+        self.first.get_or_insert(report);
+        Ok(report.effort)
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Faults {
     rounds: u32,
     deadline_s: f64,
     absence_s: f64,
-    model_bits: f64,
+    traffic_bits: f64,
     poisoners: BTreeSet<SiteNumber>,
 }
 
@@ -36,8 +36,8 @@ pub(crate) enum Fate {
 }
 
 impl Faults {
-    /// Of `population` sites that train `plan`, with a model of so many weights.
-    pub(crate) fn new(section: &FaultsSection, plan: &Plan, population: u32, weights: usize, seeds: &Seeds) -> Self {
+    /// Of `population` sites that train `plan`, where so many `f32` numbers go down and up for a site and round.
+    pub(crate) fn new(section: &FaultsSection, plan: &Plan, population: u32, numbers: usize, seeds: &Seeds) -> Self {
         let everyone: Vec<SiteNumber> = (0..population).map(SiteNumber::new).collect();
         let poisoners = section.poison.map(|poison| some_of(everyone, poison.sites as usize, &mut seeds.poisoners()));
         Self {
@@ -46,7 +46,7 @@ impl Faults {
             rounds: plan.study.rounds,
             deadline_s: plan.study.deadline_s as f64,
             absence_s: plan.study.absence_s as f64,
-            model_bits: weights as f64 * 32.0,
+            traffic_bits: numbers as f64 * 32.0,
             poisoners: poisoners.into_iter().flatten().collect(),
         }
     }
@@ -79,7 +79,7 @@ impl Faults {
         let mut always = self.seeds.speed(site);
         let compute = drawn(compute_s, &mut always, &mut now).unwrap_or(0.0);
         let line = drawn(line_mbit_s, &mut always, &mut now);
-        let travel = line.map_or(0.0, |mbit_s| 2.0 * self.model_bits / (mbit_s * BITS_IN_MEGABIT));
+        let travel = line.map_or(0.0, |mbit_s| self.traffic_bits / (mbit_s * BITS_IN_MEGABIT));
         let after_s = compute + travel;
         if after_s > self.deadline_s { Fate::Late { after_s } } else { Fate::Arrives { after_s } }
     }

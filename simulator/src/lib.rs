@@ -23,6 +23,7 @@ mod section;
 mod secure;
 mod seeds;
 mod site;
+mod states;
 pub mod toys;
 mod work;
 

@@ -62,6 +62,11 @@ impl Seeds {
         self.poison.stream(Purpose::Sampling, round, of_attempt(attempt, site))
     }
 
+    /// Which sites of an attempt at a round are a group.
+    pub(crate) fn groups(&self, round: RoundNumber, attempt: Attempt) -> Stream {
+        self.cohort.derive("groups").stream(Purpose::Sampling, round, u64::from(attempt.get()))
+    }
+
     /// Who gets what of one data set.
     pub(crate) fn partition(&self) -> Stream {
         self.partition.stream(Purpose::Split, RoundNumber::FIRST, 0)

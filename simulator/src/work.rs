@@ -1,7 +1,8 @@
-//! What a site does in a round, as the engine sees it: a model in, an update out.
+//! What a site does in a round, as the engine sees it: a model in, a trained model out.
 
 use crate::{Attempt, SiteNumber};
-use wardround_plan::{Purpose, RoundNumber, Stream, StreamKey};
+use wardround_plan::{Purpose, RoundNumber, Stream, StreamKey, Weights};
+use wardround_strategy::{Correction, Effort};
 
 /// The work of any site. One value serves all sites and all workers at once.
 pub trait LocalWork: Sync {
@@ -15,20 +16,27 @@ pub trait LocalWork: Sync {
     /// The machine lacks something; the run ends.
     fn worker(&self) -> Result<Self::Worker, WorkError>;
 
-    /// Trains one site: writes what training changed into `update`, which comes as zeros.
+    /// Makes one site's local steps from `weights`, in place. Each step's gradient goes through [`Correction::apply`] before
+    /// the optimiser sees it. A strategy may call it more than once for one job.
     ///
     /// # Errors
     /// The site's fault; the round goes on without it.
-    fn train(&self, worker: &mut Self::Worker, job: &Job<'_>, update: &mut [f32]) -> Result<Report, WorkError>;
+    fn train(
+        &self,
+        worker: &mut Self::Worker,
+        job: &Job<'_>,
+        weights: &mut [f32],
+        correction: &Correction<'_>,
+    ) -> Result<Report, WorkError>;
 
-    /// How good `model` is at `site`; `None` where there is nothing to measure on.
+    /// How good `model` is at `site`, more being better; `None` where there is nothing to measure on.
     ///
     /// # Errors
     /// The site's fault; the evaluation goes on without it.
     fn evaluate(&self, worker: &mut Self::Worker, site: SiteNumber, model: &[f32]) -> Result<Option<f64>, WorkError>;
 
-    /// The model that the first round starts from. Its length is that of every update.
-    fn initial(&self) -> Vec<f32>;
+    /// The model that the first round starts from.
+    fn initial(&self) -> Weights;
 
     /// What this is, in a word or two, for the manifest of a run.
     fn name(&self) -> &str;
@@ -43,8 +51,6 @@ pub struct Job<'a> {
     pub round: RoundNumber,
     /// Which attempt at it.
     pub attempt: Attempt,
-    /// The round's model.
-    pub model: &'a [f32],
     /// Whether the site tells the truth about its patients.
     pub labels: Labels,
     /// The root of what the site draws; see [`Job::stream`] and [`Job::key`].
@@ -65,8 +71,8 @@ pub enum Labels {
 pub struct Report {
     /// Loss at the end, where there is one.
     pub loss: Option<f64>,
-    /// Local steps made.
-    pub steps: u32,
+    /// The work behind it.
+    pub effort: Effort,
 }
 
 /// Why a site's work has no result.

@@ -2,21 +2,23 @@
 
 use super::record::SiteRow;
 use super::{AttemptRecord, Observer, RunError, Secagg};
-use crate::crew::{Assignment, Crew, Ended, RoundWork};
+use crate::crew::{Assignment, Crew, Ended};
 use crate::draw::some_of;
 use crate::faults::{Fate, Faults};
 use crate::rule::{Next, Rule, Training};
 use crate::scenario_rules::site_name;
 use crate::seeds::Seeds;
+use crate::states::SiteStates;
 use crate::{Attempt, LocalWork, Scenario, SiteNumber};
-use wardround_plan::{Plan, RoundNumber, SiteId};
+use wardround_plan::{Layout, Plan, RoundNumber, SiteId};
+use wardround_strategy::ServerState;
 
 /// What does not change from round to round.
 pub(crate) struct World<'a> {
     pub(crate) plan: &'a Plan,
     seeds: Seeds,
     faults: Faults,
-    rule: Rule,
+    pub(crate) rule: Rule,
     population: u32,
     cohort: Option<u32>,
     /// How much each site counts.
@@ -25,11 +27,11 @@ pub(crate) struct World<'a> {
 
 /// Where a round begins.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Begin<'m> {
+pub(crate) struct Begin<'s> {
     pub(crate) round: RoundNumber,
     pub(crate) clock_s: f64,
-    pub(crate) model: &'m [f32],
     pub(crate) clip: Option<f64>,
+    pub(crate) states: &'s SiteStates,
 }
 
 /// How an attempt went.
@@ -49,13 +51,15 @@ struct Asked {
 }
 
 impl<'a> World<'a> {
-    pub(crate) fn new(scenario: &'a Scenario, weights: usize) -> Result<Self, RunError> {
+    pub(crate) fn new(scenario: &'a Scenario, layout: &Layout) -> Result<Self, RunError> {
         let (plan, simulation, seeds) = (scenario.plan(), scenario.simulation(), scenario.seeds());
         let population = simulation.population;
-        let faults = Faults::new(&simulation.faults, plan, population, weights, &seeds);
         let weight = |site| SiteId::new(site_name(site)).ok().and_then(|name| plan.weight_of(&name)).unwrap_or(1);
-        let rule = Rule::of(plan, population)?;
-        let weights = (0..population).map(weight).collect();
+        let weights: Vec<u32> = (0..population).map(weight).collect();
+        let rule = Rule::of(plan, &weights, layout)?;
+        let down = layout.len() * (1 + rule.strategy.server().broadcast_vectors());
+        let up = rule.strategy.server().message().len(layout.len());
+        let faults = Faults::new(&simulation.faults, plan, population, down + up, &seeds);
         Ok(Self { plan, seeds, faults, rule, population, cohort: simulation.cohort, weights })
     }
 
@@ -63,11 +67,6 @@ impl<'a> World<'a> {
     pub(crate) fn present(&self, round: RoundNumber) -> Vec<SiteNumber> {
         let everyone = (0..self.population).map(SiteNumber::new);
         everyone.filter(|site| self.faults.is_present(*site, round)).collect()
-    }
-
-    /// How the sums of this study are made in words, where secure aggregation cannot make them.
-    pub(crate) fn unmaskable(&self) -> Option<&'static str> {
-        self.rule.unmaskable()
     }
 
     /// One attempt at a round.
@@ -79,16 +78,25 @@ impl<'a> World<'a> {
         begin: Begin<'_>,
         attempt: Attempt,
         crew: &mut Crew<'_, W>,
+        state: &mut ServerState,
         observer: &dyn Observer,
         secagg: Secagg,
     ) -> Result<Tried, RunError> {
         let asked = self.asked(begin.round, attempt)?;
         let jobs: Vec<Assignment> = asked.iter().filter_map(|asked| self.job(asked)).collect();
         let progress = |done| observer.site_done(done, jobs.len());
-        let work =
-            RoundWork { round: begin.round, attempt, model: begin.model, seeds: &self.seeds, progress: &progress };
-        let training = Training { jobs: &jobs, work: &work, clip: begin.clip, plan: self.plan, secagg };
-        let (ended, next) = self.rule.apply(crew, &training)?;
+        let training = Training {
+            round: begin.round,
+            attempt,
+            jobs: &jobs,
+            clip: begin.clip,
+            plan: self.plan,
+            seeds: &self.seeds,
+            states: begin.states,
+            secagg,
+            progress: &progress,
+        };
+        let (ended, next) = self.rule.apply(crew, &training, state)?;
         let (record, rows) = self.told(begin, attempt, &asked, &ended);
         Ok(Tried { record, rows, next })
     }
@@ -184,7 +192,7 @@ fn row_of<'e>(asked: &Asked, ended: Option<&'e Ended>) -> SiteRow<'e> {
         Some(Ended::Taken(report)) => SiteRow {
             outcome: "summed",
             loss: report.loss.filter(|loss| loss.is_finite()),
-            steps: Some(report.steps),
+            steps: Some(report.effort.steps),
             ..row
         },
         Some(Ended::Failed(reason)) => SiteRow { reason, ..row },

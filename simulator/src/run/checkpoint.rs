@@ -4,6 +4,7 @@
 
 use super::RunError;
 use super::folder::{CHECKPOINT, Lengths, RunFolder};
+use crate::SiteNumber;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use wardround_plan::{Digest, Hasher, RoundNumber};
@@ -14,7 +15,7 @@ const DIGEST_BYTES: usize = 32;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Checkpoint {
     pub(crate) head: Head,
-    /// The model, then what the strategy keeps from round to round.
+    /// The model, the server's state, then what sites keep.
     pub(crate) vectors: Vec<Vec<f32>>,
 }
 
@@ -30,22 +31,27 @@ pub(crate) struct Head {
     pub(crate) clip: Option<f64>,
     /// The tables' lengths.
     pub(crate) lengths: Lengths,
-    /// Numbers in each vector.
+    /// Vectors of the server's state.
+    pub(crate) server_vectors: usize,
+    /// The sites that keep something, in order.
+    pub(crate) sites: Vec<SiteNumber>,
+    /// Numbers in each vector; filled in when it is written.
     pub(crate) counts: Vec<usize>,
 }
 
-impl Checkpoint {
-    /// Makes it durable in `folder`, in the place of the last one.
-    pub(crate) fn write(&self, folder: &RunFolder) -> Result<(), RunError> {
-        let mut bytes = serde_json::to_vec(&self.head).expect("finite numbers become JSON");
-        bytes.push(b'\n');
-        bytes.reserve(self.vectors.iter().map(|vector| vector.len() * 4).sum());
-        for vector in &self.vectors {
-            bytes.extend(vector.iter().flat_map(|value| value.to_le_bytes()));
-        }
-        folder.put(CHECKPOINT, &[&bytes, Digest::of(&bytes).as_bytes()])
+/// Makes a checkpoint of `vectors` durable in `folder`, in the place of the last one.
+pub(crate) fn write(folder: &RunFolder, mut head: Head, vectors: &[&[f32]]) -> Result<(), RunError> {
+    head.counts = vectors.iter().map(|vector| vector.len()).collect();
+    let mut bytes = serde_json::to_vec(&head).expect("finite numbers become JSON");
+    bytes.push(b'\n');
+    bytes.reserve(head.counts.iter().map(|count| count * 4).sum::<usize>() + DIGEST_BYTES);
+    for vector in vectors {
+        bytes.extend(vector.iter().flat_map(|value| value.to_le_bytes()));
     }
+    folder.put(CHECKPOINT, &[&bytes, Digest::of(&bytes).as_bytes()])
+}
 
+impl Checkpoint {
     /// The checkpoint in `dir`.
     ///
     /// # Errors
@@ -91,19 +97,20 @@ pub(crate) fn model_digest(model: &[f32]) -> Digest {
 mod tests {
     use super::*;
 
-    fn checkpoint(folder: &mut RunFolder) -> Checkpoint {
+    fn head(folder: &mut RunFolder, counts: Vec<usize>) -> Head {
         let lengths = folder.sync().expect("synced");
-        let head = Head { done: RoundNumber::new(3), clock_s: 1.5, clip: None, lengths, counts: vec![2, 0, 1] };
-        Checkpoint { head, vectors: vec![vec![1.0, -0.0], vec![], vec![f32::MIN_POSITIVE]] }
+        let sites = vec![SiteNumber::new(4)];
+        Head { done: RoundNumber::new(3), clock_s: 1.5, clip: None, lengths, server_vectors: 1, sites, counts }
     }
 
     #[test]
     fn it_comes_back_as_it_was_and_any_changed_byte_is_seen() {
         let dir = tempfile::tempdir().expect("a folder");
         let mut folder = RunFolder::create(dir.path()).expect("created");
-        let checkpoint = checkpoint(&mut folder);
-        checkpoint.write(&folder).expect("written");
-        assert_eq!(Checkpoint::read(dir.path()).expect("whole"), checkpoint);
+        let head = head(&mut folder, vec![2, 0, 1]);
+        let vectors = [vec![1.0, -0.0], vec![], vec![f32::MIN_POSITIVE]];
+        write(&folder, head.clone(), &vectors.each_ref().map(Vec::as_slice)).expect("written");
+        assert_eq!(Checkpoint::read(dir.path()).expect("whole"), Checkpoint { head, vectors: vectors.into() });
         let bytes = std::fs::read(dir.path().join(CHECKPOINT)).expect("there");
         for place in 0..bytes.len() {
             let mut changed = bytes.clone();
@@ -117,10 +124,13 @@ mod tests {
     fn lengths_that_overflow_are_refused() {
         let dir = tempfile::tempdir().expect("a folder");
         let mut folder = RunFolder::create(dir.path()).expect("created");
-        let mut checkpoint = checkpoint(&mut folder);
-        checkpoint.head.counts = vec![usize::MAX, 4];
-        checkpoint.write(&folder).expect("written");
-        assert!(matches!(Checkpoint::read(dir.path()), Err(RunError::Broken { .. })));
+        for counts in [vec![usize::MAX, 4], vec![usize::MAX / 2], vec![1]] {
+            let mut bytes = serde_json::to_vec(&head(&mut folder, counts)).expect("JSON");
+            bytes.push(b'\n');
+            let digest = Digest::of(&bytes);
+            bytes.extend(digest.as_bytes());
+            assert!(Checkpoint::parse(&bytes).is_err());
+        }
     }
 
     #[test]

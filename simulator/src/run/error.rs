@@ -67,16 +67,17 @@ pub enum RunError {
         /// The plan's `attempts`.
         attempts: u32,
     },
-    /// The model has left the numbers.
-    #[error(
-        "weight {index} of the model after round {round} is no finite number: lower the learning rate, or the poison"
-    )]
-    Diverged {
+    /// The strategy made no next model.
+    #[error("round {round}: {reason}")]
+    Advance {
         /// The round.
         round: RoundNumber,
-        /// The first such weight.
-        index: usize,
+        /// The strategy's reason.
+        reason: String,
     },
+    /// The plan's strategy does not fit the model.
+    #[error("[strategy]: {0}")]
+    Strategy(String),
     /// The plan's privacy cannot be simulated.
     #[error("[privacy]: {0}")]
     Privacy(String),

@@ -2,6 +2,7 @@
 
 use super::RunError;
 use super::folder::MANIFEST;
+use super::model_digest;
 use crate::Scenario;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -36,7 +37,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    pub(crate) fn new(scenario: &Scenario, task: &str, weights: usize, initial: Digest) -> Self {
+    pub(crate) fn new(scenario: &Scenario, task: &str, initial: &[f32]) -> Self {
         let simulation = scenario.simulation();
         Self {
             format: FORMAT,
@@ -46,8 +47,8 @@ impl Manifest {
             plan: scenario.plan().digest(),
             seed: simulation.seed,
             population: simulation.population,
-            weights,
-            initial,
+            weights: initial.len(),
+            initial: model_digest(initial),
             guarantee: "no guarantee: coins and noise of a simulation repeat from its public seed".into(),
         }
     }

@@ -23,6 +23,7 @@ pub use verify::{Comparison, verify};
 
 use crate::crew::Crew;
 use crate::rule::Next;
+use crate::states::SiteStates;
 use crate::{Attempt, LocalWork, Scenario};
 use attempt::{Begin, World};
 pub(crate) use checkpoint::model_digest;
@@ -33,6 +34,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use wardround_plan::{Digest, RoundNumber};
+use wardround_strategy::{ServerState, Strategy};
 
 /// How a run is carried out. Nothing here changes a bit of its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,8 +101,9 @@ pub struct Run<'a, W: LocalWork> {
 struct State {
     done: Option<RoundNumber>,
     clock_s: f64,
-    model: Vec<f32>,
     clip: Option<f64>,
+    server: ServerState,
+    sites: SiteStates,
 }
 
 impl<'a, W: LocalWork> Run<'a, W> {
@@ -116,10 +119,11 @@ impl<'a, W: LocalWork> Run<'a, W> {
         observer: &'a dyn Observer,
     ) -> Result<Outcome, RunError> {
         let folder = RunFolder::create(dir)?;
-        let model = work.initial();
-        let manifest = Manifest::new(scenario, work.name(), model.len(), model_digest(&model));
-        let state = State { done: None, clock_s: 0.0, model, clip: None };
-        let mut run = Self::new(scenario, work, folder, state, options, observer)?;
+        let initial = work.initial();
+        let manifest = Manifest::new(scenario, work.name(), initial.values());
+        let world = World::new(scenario, initial.layout())?;
+        let state = State::before_first(&world.rule.strategy, initial.values());
+        let mut run = Self::new(world, work, folder, state, options, observer)?;
         run.folder.put(SCENARIO, &[scenario.text().as_bytes()])?;
         run.checkpoint()?;
         // Last, so that a folder with a manifest can be resumed.
@@ -142,33 +146,32 @@ impl<'a, W: LocalWork> Run<'a, W> {
     ) -> Result<Outcome, RunError> {
         let initial = work.initial();
         let manifest = Manifest::read(dir)?;
-        manifest.resumes_as(&Manifest::new(scenario, work.name(), initial.len(), model_digest(&initial)))?;
-        let Checkpoint { head, vectors } = Checkpoint::read(dir)?;
-        let folder = RunFolder::reopen(dir, head.lengths)?;
-        let model = vectors.into_iter().next().filter(|model| model.len() == initial.len());
-        let model = model.ok_or_else(|| RunError::broken(dir, "the checkpoint holds another model"))?;
-        let state = State { done: head.done, clock_s: head.clock_s, model, clip: head.clip };
-        let run = Self::new(scenario, work, folder, state, options, observer)?;
+        manifest.resumes_as(&Manifest::new(scenario, work.name(), initial.values()))?;
+        let world = World::new(scenario, initial.layout())?;
+        let checkpoint = Checkpoint::read(dir)?;
+        let folder = RunFolder::reopen(dir, checkpoint.head.lengths)?;
+        let state = State::at(&world.rule.strategy, initial.values(), checkpoint);
+        let state = state.map_err(|what| RunError::broken(dir, what))?;
+        let run = Self::new(world, work, folder, state, options, observer)?;
         let done = run.state.done.map_or(0, RoundNumber::get);
         run.observer.began(&manifest, done, scenario.plan().study.rounds);
         run.rounds()
     }
 
     fn new(
-        scenario: &'a Scenario,
+        world: World<'a>,
         work: &'a W,
         folder: RunFolder,
         state: State,
         options: &Options,
         observer: &'a dyn Observer,
     ) -> Result<Self, RunError> {
-        let weights = state.model.len();
-        let workers = options.workers.or_else(|| std::thread::available_parallelism().ok());
-        let crew = Crew::new(work, workers.unwrap_or(NonZeroUsize::MIN), weights)?;
-        let world = World::new(scenario, weights)?;
-        if let (Secagg::Full, Some(reason)) = (options.secagg, world.unmaskable()) {
+        if let (Secagg::Full, Some(reason)) = (options.secagg, world.rule.unmaskable()) {
             return Err(RunError::Secagg { round: RoundNumber::FIRST, reason: reason.into() });
         }
+        let workers = options.workers.or_else(|| std::thread::available_parallelism().ok());
+        let (shape, weights) = (world.rule.strategy.server().message(), state.server.model().len());
+        let crew = Crew::new(work, workers.unwrap_or(NonZeroUsize::MIN), shape, weights)?;
         Ok(Self { world, crew, folder, state, observer, options: *options })
     }
 
@@ -188,7 +191,8 @@ impl<'a, W: LocalWork> Run<'a, W> {
                 break;
             }
         }
-        let State { done, clock_s, model, .. } = self.state;
+        let State { done, clock_s, server, .. } = self.state;
+        let (model, _) = server.into_parts();
         let digest = model_digest(&model);
         Ok(Outcome { rounds: done.map_or(0, RoundNumber::get), ending, model, digest, clock_s })
     }
@@ -201,7 +205,7 @@ impl<'a, W: LocalWork> Run<'a, W> {
         let wall = begin.elapsed();
         let per_s = f64::from(record.attempt.asked) / wall.as_secs_f64().max(1e-9);
         self.folder.timing.append(&format!("{round},{:.3},{per_s:.1}\n", wall.as_secs_f64() * 1e3))?;
-        let (rounds, model) = (self.world.plan.study.rounds, self.state.model.as_slice());
+        let (rounds, model) = (self.world.plan.study.rounds, self.state.server.model());
         let progress = Progress { round: &record, evaluation: evaluation.as_ref(), rounds, wall, model };
         Ok(self.observer.round_done(&progress))
     }
@@ -211,9 +215,10 @@ impl<'a, W: LocalWork> Run<'a, W> {
         let attempts = self.world.plan.study.attempts;
         let mut attempt = Attempt::FIRST;
         loop {
-            let State { clock_s, model, clip, .. } = &self.state;
-            let begin = Begin { round, clock_s: *clock_s, model, clip: *clip };
-            let tried = self.world.attempt(begin, attempt, &mut self.crew, self.observer, self.options.secagg)?;
+            let State { clock_s, clip, server, sites, .. } = &mut self.state;
+            let begin = Begin { round, clock_s: *clock_s, clip: *clip, states: sites };
+            let (observer, secagg) = (self.observer, self.options.secagg);
+            let tried = self.world.attempt(begin, attempt, &mut self.crew, server, observer, secagg)?;
             self.folder.sites.append(&tried.rows)?;
             self.state.clock_s = tried.record.ends_s;
             if let Some(next) = tried.next {
@@ -228,16 +233,14 @@ impl<'a, W: LocalWork> Run<'a, W> {
         }
     }
 
-    /// Takes the next model over.
+    /// Tells of the next model, and lets its sites keep what they moved.
     fn adopt(&mut self, attempt: AttemptRecord, next: Next) -> Result<RoundRecord, RunError> {
-        let round = attempt.round;
-        if let Some(index) = next.model.iter().position(|weight| !weight.is_finite()) {
-            return Err(RunError::Diverged { round, index });
-        }
-        let record = RoundRecord { attempt, model: model_digest(&next.model), next_clip: next.clip };
+        let Next { clip, chosen } = next;
+        let model = model_digest(self.state.server.model());
+        let record = RoundRecord { attempt, model, next_clip: clip, chosen };
         self.folder.events.append(&Event::Round(record.clone()).line())?;
-        let Next { model, clip } = next;
-        self.state = State { done: Some(round), clock_s: self.state.clock_s, model, clip };
+        (self.state.done, self.state.clip) = (Some(record.attempt.round), clip);
+        self.state.sites.move_on(self.crew.moved());
         Ok(record)
     }
 
@@ -249,7 +252,8 @@ impl<'a, W: LocalWork> Run<'a, W> {
     /// Measures the model at every site that is there.
     fn evaluate(&mut self, round: RoundNumber) -> Result<EvaluationRecord, RunError> {
         let sites = self.world.present(round);
-        let scores = self.crew.evaluate(&sites, &self.state.model)?;
+        let State { server, sites: states, .. } = &self.state;
+        let scores = self.crew.evaluate(&sites, server.model(), self.world.rule.strategy.local(), states)?;
         let failed = scores.iter().filter(|score| score.is_err()).count();
         let measured: Vec<_> =
             sites.iter().zip(&scores).filter_map(|(site, score)| Some((*site, finite(score)?))).collect();
@@ -271,9 +275,43 @@ impl<'a, W: LocalWork> Run<'a, W> {
 
     fn checkpoint(&mut self) -> Result<(), RunError> {
         let lengths = self.folder.sync()?;
-        let State { done, clock_s, model, clip } = &self.state;
-        let head = Head { done: *done, clock_s: *clock_s, clip: *clip, lengths, counts: vec![model.len()] };
-        Checkpoint { head, vectors: vec![model.clone()] }.write(&self.folder)
+        let State { done, clock_s, clip, server, sites } = &self.state;
+        let head = Head {
+            done: *done,
+            clock_s: *clock_s,
+            clip: *clip,
+            lengths,
+            server_vectors: server.vectors().len(),
+            sites: sites.kept().map(|(site, _)| site).collect(),
+            counts: Vec::new(),
+        };
+        let mut vectors = vec![server.model()];
+        vectors.extend(server.vectors().iter().map(Vec::as_slice));
+        vectors.extend(sites.kept().map(|(_, vector)| vector));
+        checkpoint::write(&self.folder, head, &vectors)
+    }
+}
+
+impl State {
+    fn before_first(strategy: &Strategy, initial: &[f32]) -> Self {
+        let server = ServerState::new(strategy.server(), initial.to_vec());
+        Self { done: None, clock_s: 0.0, clip: None, server, sites: SiteStates::new(strategy.local(), initial) }
+    }
+
+    /// As a checkpoint says; in words, why it cannot.
+    fn at(strategy: &Strategy, initial: &[f32], checkpoint: Checkpoint) -> Result<Self, String> {
+        let Checkpoint { head, vectors } = checkpoint;
+        let mut vectors = vectors.into_iter();
+        let model = vectors.next().filter(|model| model.len() == initial.len()).ok_or("it holds another model")?;
+        let state = vectors.by_ref().take(head.server_vectors).collect();
+        let server = ServerState::from_parts(strategy.server(), model, state).map_err(|error| error.to_string())?;
+        let mut sites = SiteStates::new(strategy.local(), initial);
+        let kept: Vec<_> = head.sites.into_iter().zip(vectors).collect();
+        if kept.iter().any(|(_, vector)| vector.len() != sites.len()) {
+            return Err("a site's state has another length".into());
+        }
+        sites.move_on(kept);
+        Ok(Self { done: head.done, clock_s: head.clock_s, clip: head.clip, server, sites })
     }
 }
 

@@ -57,6 +57,9 @@ pub struct RoundRecord {
     /// With `privacy.mode = "client"`: the clip norm of the next round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_clip: Option<f64>,
+    /// With a strategy that chooses some updates: whose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<Vec<SiteNumber>>,
 }
 
 /// A model measured at the sites.

@@ -7,20 +7,19 @@
 mod federation;
 mod session;
 
-use crate::crew::{Crew, Ended};
-use crate::gather::Kept;
+use crate::SiteNumber;
 use crate::rule::Training;
 use crate::run::RunError;
-use crate::{LocalWork, SiteNumber};
 use federation::Federation;
 use session::Session;
 use wardround_strategy::{FoldError, fold};
 
-/// One site's update on its way into a session.
-struct Member {
-    site: SiteNumber,
-    weight: u32,
-    update: Vec<f32>,
+/// One site's message on its way into a sum.
+pub(crate) struct Member {
+    pub(crate) site: SiteNumber,
+    pub(crate) weight: u32,
+    /// Its message.
+    pub(crate) update: Vec<f32>,
 }
 
 impl Member {
@@ -32,26 +31,12 @@ impl Member {
     }
 }
 
-/// As [`Crew::train_and_sum`], masked. The sum is empty where fewer than the plan's `min_sites` arrived: then no session begins.
+/// The sum of the members' messages in fixed point, by a session of the round that `training` is for.
 ///
 /// # Errors
-/// [`RunError::Secagg`] where the session has no sum, and [`RunError::Worker`].
-pub(crate) fn train_and_sum<W: LocalWork>(
-    crew: &mut Crew<'_, W>,
-    training: &Training<'_>,
-) -> Result<(Vec<Ended>, Vec<i64>), RunError> {
-    let kept = Kept::new(training.jobs.len());
-    let ended = crew.train(training.jobs, training.work, &kept)?;
-    let member = |(place, update): (usize, Vec<f32>)| {
-        let job = &training.jobs[place];
-        Member { site: job.site, weight: job.weight, update }
-    };
-    let members: Vec<Member> = kept.into_updates().into_iter().map(member).collect();
-    if members.len() < training.plan.study.min_sites as usize {
-        return Ok((ended, Vec::new()));
-    }
-    let failed = |reason: String| RunError::Secagg { round: training.work.round, reason };
+/// [`RunError::Secagg`] where the session has no sum.
+pub(crate) fn sum(training: &Training<'_>, model: &[f32], members: &[Member]) -> Result<Vec<i64>, RunError> {
+    let failed = |reason: String| RunError::Secagg { round: training.round, reason };
     let federation = Federation::of(members.iter().map(|member| member.site)).map_err(failed)?;
-    let sum = Session::open(&federation, training, &members).and_then(Session::sum).map_err(failed)?;
-    Ok((ended, sum))
+    Session::open(&federation, training, model, members).and_then(Session::sum).map_err(failed)
 }

@@ -39,9 +39,11 @@ impl<'a> Session<'a> {
     pub(super) fn open(
         federation: &Federation,
         training: &Training<'_>,
+        model: &[f32],
         members: &'a [Member],
     ) -> Result<Self, String> {
-        let params = params(federation, training)?;
+        let length = members.first().map_or(0, |member| member.update.len());
+        let params = params(federation, training, model, length)?;
         let find = |site| members.iter().find(|member| member.site == site);
         let ordered: Vec<&Member> = federation.members.iter().filter_map(|enrolled| find(enrolled.site)).collect();
         let policy =
@@ -53,8 +55,10 @@ impl<'a> Session<'a> {
         let clients = federation.members.iter().enumerate().filter_map(client).collect();
         let (server, outputs) = Server::open(params.clone(), &federation.roster, NOW);
         let mut seed = [0; 32];
-        let key = training.work.seeds.work().derive(&format!("secure aggregation {}", training.work.attempt.get()));
-        key.stream(Purpose::Sampling, training.work.round, 0).fill_bytes(&mut seed);
+        let key = training.seeds.work().derive(&format!("secure aggregation {}", training.attempt.get()));
+        // Sessions of groups in one round have their own first site.
+        let first = members.iter().map(|member| member.site.get()).min().unwrap_or(0);
+        key.stream(Purpose::Sampling, training.round, u64::from(first)).fill_bytes(&mut seed);
         let mut session = Self {
             opening: params.to_bytes(),
             sum: vec![0; params.vector.bytes() as usize],
@@ -178,19 +182,24 @@ fn sent(outputs: Vec<Output>) -> Result<Vec<u8>, String> {
 }
 
 /// The session's parameters, from the plan as a coordinator derives them.
-fn params(federation: &Federation, training: &Training<'_>) -> Result<SessionParams, String> {
-    let (plan, work, sites) = (training.plan, training.work, federation.members.len());
+fn params(
+    federation: &Federation,
+    training: &Training<'_>,
+    model: &[f32],
+    length: usize,
+) -> Result<SessionParams, String> {
+    let (plan, sites) = (training.plan, federation.members.len());
     let thresholds = plan.secagg.threshold(u32::try_from(sites).unwrap_or(u32::MAX));
     let (threshold, corrupt) =
         thresholds.ok_or_else(|| format!("{sites} sites are too few for a sum that hides them"))?;
-    let vector = vector_shape(work.model.len() as u64 * 4).ok_or("the model is too large for secure aggregation")?;
+    let vector = vector_shape(length as u64 * 4).ok_or("the model is too large for secure aggregation")?;
     Ok(SessionParams {
         suite: SUITE,
         federation: federation.roster.federation(),
         study: StudyId::of_study(&plan.study.name),
-        round: Round(u64::from(work.round.get())),
-        attempt: Attempt(work.attempt.get()),
-        model: ModelDigest(crate::run::model_digest(work.model)),
+        round: Round(u64::from(training.round.get())),
+        attempt: Attempt(training.attempt.get()),
+        model: ModelDigest(crate::run::model_digest(model)),
         config: ConfigDigest(plan.digest().0),
         roster: federation.roster.digest(),
         participants: federation.members.iter().map(|member| member.client).collect(),

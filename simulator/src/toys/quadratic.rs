@@ -3,9 +3,11 @@
 //! F(w) = Σ_i h_i ‖w - t_i‖² / 2 has its minimum at Σ h_i t_i / Σ h_i, whatever the algorithm. FedAvg with several local steps
 //! ends elsewhere where the h_i differ (Wang et al. 2020, FedNova, section 3): each site has moved a part of its own way.
 
+use super::zeros;
 use crate::{Job, Labels, LocalWork, Report, SiteNumber, WorkError};
 use rand_chacha::rand_core::Rng;
-use wardround_plan::{Purpose, RoundNumber, StreamKey};
+use wardround_plan::{Purpose, RoundNumber, StreamKey, Weights};
+use wardround_strategy::{Correction, Effort};
 
 /// The sites' problems, drawn from a seed.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +71,11 @@ impl Quadratic {
         sums.0 / sums.1
     }
 
+    fn score(&self, target: f32, strength: f32, weights: &[f32]) -> f64 {
+        let square = |weight: &f32| f64::from(weight - target).powi(2);
+        -0.5 * f64::from(strength) * weights.iter().map(square).sum::<f64>() / self.weights as f64
+    }
+
     fn site(&self, site: SiteNumber) -> Result<(f32, f32), WorkError> {
         let known = || WorkError(format!("the quadratic has {} sites, and no site {site}", self.sites.len()));
         self.sites.get(site.place()).copied().ok_or_else(known)
@@ -76,36 +83,41 @@ impl Quadratic {
 }
 
 impl LocalWork for Quadratic {
-    type Worker = ();
+    /// Room for a gradient.
+    type Worker = Vec<f32>;
 
-    fn worker(&self) -> Result<(), WorkError> {
-        Ok(())
+    fn worker(&self) -> Result<Vec<f32>, WorkError> {
+        Ok(Vec::new())
     }
 
-    fn train(&self, (): &mut (), job: &Job<'_>, update: &mut [f32]) -> Result<Report, WorkError> {
+    fn train(
+        &self,
+        gradient: &mut Vec<f32>,
+        job: &Job<'_>,
+        weights: &mut [f32],
+        correction: &Correction<'_>,
+    ) -> Result<Report, WorkError> {
         let (target, strength) = self.site(job.site)?;
         let target = if job.labels == Labels::Flipped { -target } else { target };
-        let mut loss = 0.0;
-        for (change, start) in update.iter_mut().zip(job.model) {
-            let mut weight = *start;
-            for _ in 0..self.local_steps {
-                weight -= self.learning_rate * strength * (weight - target);
-            }
-            *change = weight - start;
-            loss += 0.5 * f64::from(strength) * f64::from(weight - target).powi(2);
+        gradient.resize(weights.len(), 0.0);
+        for _ in 0..self.local_steps {
+            let slopes = gradient.iter_mut().zip(&*weights);
+            slopes.for_each(|(slope, weight)| *slope = strength * (weight - target));
+            correction.apply(weights, gradient);
+            weights.iter_mut().zip(&*gradient).for_each(|(weight, slope)| *weight -= self.learning_rate * slope);
         }
-        Ok(Report { loss: Some(loss / self.weights as f64), steps: self.local_steps })
+        let effort = Effort::sgd(self.local_steps, f64::from(self.learning_rate));
+        Ok(Report { loss: Some(-self.score(target, strength, weights)), effort })
     }
 
-    /// Minus the site's own share of F, so that more is better.
-    fn evaluate(&self, (): &mut (), site: SiteNumber, model: &[f32]) -> Result<Option<f64>, WorkError> {
+    /// Minus the site's own share of F, for each weight, so that more is better.
+    fn evaluate(&self, _: &mut Vec<f32>, site: SiteNumber, model: &[f32]) -> Result<Option<f64>, WorkError> {
         let (target, strength) = self.site(site)?;
-        let square = |weight: &f32| f64::from(weight - target).powi(2);
-        Ok(Some(-0.5 * f64::from(strength) * model.iter().map(square).sum::<f64>() / self.weights as f64))
+        Ok(Some(self.score(target, strength, model)))
     }
 
-    fn initial(&self) -> Vec<f32> {
-        vec![0.0; self.weights]
+    fn initial(&self) -> Weights {
+        zeros(self.weights)
     }
 
     fn name(&self) -> &str {

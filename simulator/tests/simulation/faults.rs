@@ -2,8 +2,10 @@
 
 use crate::common::{SIMULATION, quadratic, read, run, scenario};
 use std::collections::BTreeMap;
+use wardround_plan::Weights;
 use wardround_simulator::toys::Quadratic;
 use wardround_simulator::{Job, LocalWork, Report, RunError, SiteNumber, WorkError};
+use wardround_strategy::{Correction, Effort};
 
 /// Outcome of each site and round, and its virtual time.
 fn outcomes(simulation: &str, changes: &[(&str, &str)]) -> BTreeMap<(u32, u32, u32), (String, Option<f64>)> {
@@ -125,28 +127,34 @@ fn a_round_with_too_few_is_tried_again_with_others_and_then_the_run_stops() {
 struct Failing(Quadratic);
 
 impl LocalWork for Failing {
-    type Worker = ();
-    fn worker(&self) -> Result<(), WorkError> {
+    type Worker = Vec<f32>;
+    fn worker(&self) -> Result<Vec<f32>, WorkError> {
         self.0.worker()
     }
-    fn train(&self, worker: &mut (), job: &Job<'_>, update: &mut [f32]) -> Result<Report, WorkError> {
+    fn train(
+        &self,
+        worker: &mut Vec<f32>,
+        job: &Job<'_>,
+        weights: &mut [f32],
+        correction: &Correction<'_>,
+    ) -> Result<Report, WorkError> {
         match job.site.get() {
             0 => panic!("a bug at site 0"),
             1 => return Err(WorkError("its disk is full".into())),
-            2 => update.fill(f32::NAN),
-            3 => update.fill(1e9),
-            _ => return self.0.train(worker, job, update),
+            2 => weights.fill(f32::NAN),
+            3 => weights.fill(1e9),
+            _ => return self.0.train(worker, job, weights, correction),
         }
-        Ok(Report { loss: Some(f64::NAN), steps: 1 })
+        Ok(Report { loss: Some(f64::NAN), effort: Effort::sgd(1, 0.1) })
     }
-    fn evaluate(&self, worker: &mut (), site: SiteNumber, model: &[f32]) -> Result<Option<f64>, WorkError> {
+    fn evaluate(&self, worker: &mut Vec<f32>, site: SiteNumber, model: &[f32]) -> Result<Option<f64>, WorkError> {
         match site.get() {
             0 => panic!("a bug at site 0"),
             1 => Err(WorkError("its disk is full".into())),
             _ => self.0.evaluate(worker, site, model),
         }
     }
-    fn initial(&self) -> Vec<f32> {
+    fn initial(&self) -> Weights {
         self.0.initial()
     }
     fn name(&self) -> &str {

@@ -6,3 +6,4 @@ mod faults;
 mod kill;
 mod known_answer;
 mod scenario;
+mod strategies;

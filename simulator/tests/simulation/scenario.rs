@@ -58,7 +58,7 @@ fn mistakes_are_named_with_line_and_remedy() {
     refused(&partition("kind = \"quantity\"\nalpha = 0.0"), "alpha", "write 0.01 to 10000");
     refused(&partition("kind = \"dirichlet_label\"\nalpha = 1.0\nclasses = 1"), "classes = 1", "write 2 to 100");
     refused(&partition("kind = \"feature_shift\"\nmixed = 2.0"), "mixed", "write 0 to 1");
-    refused(&partition("kind = \"dirichlet\""), "partition", "unknown variant");
+    refused(&partition("kind = \"dirichlet\""), "kind = \"dirichlet\"", "did you mean `dirichlet_label`?");
     refused(&scenario_text(SIMULATION, &[("rounds = 5", "ruonds = 5")]), "ruonds", "did you mean `rounds`?");
     refused(&scenario_text(SIMULATION, &[("rounds = 5", "rounds = 0")]), "rounds", "out of range");
 }
