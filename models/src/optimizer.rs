@@ -25,6 +25,18 @@ pub(crate) fn optimizer(training: &TrainingSection) -> ModuleOptimizer {
     }
 }
 
+/// By how much steps of these sizes along a gradient of ones move a weight; `None` where the optimiser is no descent.
+pub(crate) fn unit_descent(training: &TrainingSection, step_sizes: impl Iterator<Item = f64>) -> Option<f64> {
+    let is_descent = matches!(training.optimizer, Optimizer::Sgd);
+    is_descent.then(|| {
+        let (_, moved) = step_sizes.fold((0.0, 0.0), |(velocity, moved), step_size| {
+            let velocity = MOMENTUM * velocity + 1.0;
+            (velocity, moved + step_size * velocity)
+        });
+        moved
+    })
+}
+
 /// Step size of local step `step` (from 0) of `round`, within the whole study.
 pub(crate) fn learning_rate(plan: &Plan, round: RoundNumber, step: u32) -> f64 {
     let steps = u64::from(plan.study.rounds) * u64::from(plan.training.local_steps);

@@ -22,12 +22,13 @@ mod scenario_rules;
 mod section;
 mod secure;
 mod seeds;
+mod segmentation;
 mod site;
 mod states;
 pub mod toys;
 mod work;
 
-pub use partition::{Partition, PartitionError, PatientTraits, picture};
+pub use partition::{Partition, PartitionError, PatientTraits, Role, picture};
 pub use poison::Poison;
 pub use run::{
     AttemptRecord, Comparison, Ending, EvaluationRecord, Event, Manifest, Nobody, Observer, Options, Outcome, Progress,
@@ -35,6 +36,7 @@ pub use run::{
 };
 pub use scenario::{Scenario, ScenarioError};
 pub use section::{FaultsSection, LateJoiners, Leavers, Poisoning, SimulationSection, Spread};
+pub use segmentation::{Bench, DataError, Grouping, Segmentation};
 pub use site::{Attempt, SiteNumber};
 pub use work::{Job, Labels, LocalWork, Report, WorkError};
 

@@ -1,7 +1,7 @@
 //! What a site does in a round, as the engine sees it: a model in, a trained model out.
 
 use crate::{Attempt, SiteNumber};
-use wardround_plan::{Purpose, RoundNumber, Stream, StreamKey, Weights};
+use wardround_plan::{Digest, Purpose, RoundNumber, Stream, StreamKey, Weights};
 use wardround_strategy::{Correction, Effort};
 
 /// The work of any site. One value serves all sites and all workers at once.
@@ -40,6 +40,9 @@ pub trait LocalWork: Sync {
 
     /// What this is, in a word or two, for the manifest of a run.
     fn name(&self) -> &str;
+
+    /// Digest of everything that the sites learn from and are measured on: a run is not resumed with other data.
+    fn data(&self) -> Digest;
 }
 
 /// One site's work in a round.

@@ -4,7 +4,7 @@
 //! Coins, clip and noise are the [`Guard`]'s, who has paid for them. From here to the guard go clipped sums only, and what
 //! the optimiser sees has passed through the guard: whatever it remembers is post-processing.
 
-use super::{At, StepProgress, Trainer};
+use super::{At, LocalRound, StepProgress, Trainer};
 use crate::optimizer::{learning_rate, optimizer};
 use crate::private::{PatientBatch, check_private, clipped_sum, into_gradients};
 use crate::registry::Network;
@@ -36,13 +36,6 @@ pub trait Guard {
 #[error("{0}")]
 pub struct GuardError(pub String);
 
-/// Local steps of a private round that are made with the same round, keys and images.
-struct Round<'a> {
-    images: &'a TrainingSet,
-    round: RoundNumber,
-    keys: &'a StreamKey,
-}
-
 impl Trainer {
     /// The model after `training.local_steps` private steps from `start`.
     ///
@@ -60,14 +53,27 @@ impl Trainer {
         guard: &mut (dyn Guard + Send),
         observer: &mut (dyn FnMut(StepProgress) -> ControlFlow<()> + Send),
     ) -> Result<Weights, TrainingError> {
-        let of_round = Round { images, round, keys };
-        rayon::scope(|_| self.private_steps(start, &of_round, guard, observer))
+        self.train_private_round(start, &LocalRound { images, round, keys, bend: None }, guard, observer)
+    }
+
+    /// As [`Trainer::train_private`], with noised means that a strategy may bend.
+    ///
+    /// # Errors
+    /// As [`Trainer::train_private`].
+    pub fn train_private_round(
+        &self,
+        start: &Weights,
+        of_round: &LocalRound<'_>,
+        guard: &mut (dyn Guard + Send),
+        observer: &mut (dyn FnMut(StepProgress) -> ControlFlow<()> + Send),
+    ) -> Result<Weights, TrainingError> {
+        rayon::scope(|_| self.private_steps(start, of_round, guard, observer))
     }
 
     fn private_steps(
         &self,
         start: &Weights,
-        of_round: &Round<'_>,
+        of_round: &LocalRound<'_>,
         guard: &mut (dyn Guard + Send),
         observer: &mut (dyn FnMut(StepProgress) -> ControlFlow<()> + Send),
     ) -> Result<Weights, TrainingError> {
@@ -79,7 +85,11 @@ impl Trainer {
         for step in 0..of {
             let drawn = guard.draw(of_round.images.patients())?;
             let (loss, clipped) = self.clipped(&network, of_round, step, &drawn, guard)?;
-            let gradients = into_gradients(&network, &guard.noisy_mean(&clipped)?);
+            let mean = guard.noisy_mean(&clipped)?;
+            let gradients = match of_round.bend {
+                Some(bend) => bend.mean(&network, &mean),
+                None => into_gradients(&network, &mean),
+            };
             network = optimizer.step(learning_rate(&self.plan, round, step), network, gradients);
             if observer(StepProgress { done: step + 1, of, loss }).is_break() {
                 return Err(TrainingError::Stopped { done: step + 1 });
@@ -93,7 +103,7 @@ impl Trainer {
     fn clipped(
         &self,
         network: &Network,
-        of_round: &Round<'_>,
+        of_round: &LocalRound<'_>,
         step: u32,
         drawn: &[usize],
         guard: &(dyn Guard + Send),
@@ -117,7 +127,7 @@ impl Trainer {
 
     /// Some images of one patient, each changed in some ways: chosen by streams of her own, so that nobody's choice
     /// depends on anybody else.
-    fn views(&self, of_round: &Round<'_>, step: u32, patient: usize) -> Vec<Example> {
+    fn views(&self, of_round: &LocalRound<'_>, step: u32, patient: usize) -> Vec<Example> {
         let training = &self.plan.training;
         let index = (u64::from(step) << 32) | patient as u64;
         let mut choice = of_round.keys.stream(Purpose::Sampling, of_round.round, index);

@@ -10,10 +10,21 @@ use wardround_plan::Stream;
 pub struct PatientTraits {
     /// The folder she came from, from 0.
     pub folder: usize,
+    /// What she is for; stays with her wherever she is dealt.
+    pub role: Role,
     /// Share of foreground in her masks.
     pub foreground: f64,
     /// Mean intensity of her images.
     pub brightness: f64,
+}
+
+/// What a patient is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// To train on.
+    Train,
+    /// To measure on.
+    Validation,
 }
 
 /// A data set that cannot become so many sites.
@@ -21,10 +32,10 @@ pub struct PatientTraits {
 pub enum PartitionError {
     /// There are not enough patients for one each.
     #[error(
-        "{patients} patients cannot be dealt to {sites} sites: lower `population` in [simulation], or bring more data"
+        "{patients} training patients cannot be dealt to {sites} sites: lower `population` in [simulation], or bring more data"
     )]
     TooFew {
-        /// Patients there are.
+        /// Training patients there are.
         patients: usize,
         /// Sites asked for.
         sites: usize,
@@ -42,8 +53,8 @@ pub enum PartitionError {
 }
 
 impl Partition {
-    /// The numbers of the patients of each of `sites` sites, in order; every site gets at least one where not the folders
-    /// decide.
+    /// The numbers of the patients of each of `sites` sites, in order; every site gets at least one to train on where not
+    /// the folders decide. Both roles are dealt by the same shares, so that a site is measured on what it is like.
     ///
     /// # Errors
     /// [`PartitionError`]
@@ -56,8 +67,9 @@ impl Partition {
         if let Self::Natural = self {
             return natural(patients, sites);
         }
-        if patients.len() < sites {
-            return Err(PartitionError::TooFew { patients: patients.len(), sites });
+        let trained_on = patients.iter().filter(|patient| patient.role == Role::Train).count();
+        if trained_on < sites {
+            return Err(PartitionError::TooFew { patients: trained_on, sites });
         }
         let mut all: Vec<usize> = (0..patients.len()).collect();
         shuffle(&mut all, stream);
@@ -67,7 +79,7 @@ impl Partition {
             Self::DirichletLabel { alpha, classes } => by_label(all, patients, alpha, classes as usize, sites, stream),
             Self::FeatureShift { mixed } => by_brightness(&all, patients, mixed, sites, stream),
         };
-        nobody_empty(&mut dealt);
+        nobody_idle(&mut dealt, patients);
         dealt.iter_mut().for_each(|site| site.sort_unstable());
         Ok(dealt)
     }
@@ -150,12 +162,16 @@ fn one_has_all(sites: usize, stream: &mut Stream) -> Vec<f64> {
     (0..sites).map(|site| f64::from(u8::from(site == lucky))).collect()
 }
 
-/// The largest site gives a patient to each that has none.
-fn nobody_empty(dealt: &mut [Vec<usize>]) {
-    while let Some(empty) = dealt.iter().position(Vec::is_empty) {
-        let largest = (0..dealt.len()).max_by_key(|site| (dealt[*site].len(), usize::MAX - site));
-        let Some(patient) = largest.and_then(|site| dealt[site].pop()) else { return };
-        dealt[empty].push(patient);
+/// The site with the most training patients gives its last one to each that has none.
+fn nobody_idle(dealt: &mut [Vec<usize>], patients: &[PatientTraits]) {
+    let to_train = |patient: &usize| patients[*patient].role == Role::Train;
+    let count = |site: &Vec<usize>| site.iter().filter(|patient| to_train(patient)).count();
+    while let Some(idle) = dealt.iter().position(|site| count(site) == 0) {
+        let richest = (0..dealt.len()).max_by_key(|site| (count(&dealt[*site]), usize::MAX - site));
+        let place = richest.and_then(|site| Some((site, dealt[site].iter().rposition(to_train)?)));
+        let Some((site, place)) = place else { return };
+        let patient = dealt[site].remove(place);
+        dealt[idle].push(patient);
     }
 }
 
@@ -168,6 +184,7 @@ mod tests {
     fn patients(count: usize) -> Vec<PatientTraits> {
         let patient = |number: usize| PatientTraits {
             folder: number % 3,
+            role: if number % 5 == 4 { Role::Validation } else { Role::Train },
             foreground: number as f64 / count as f64,
             brightness: number as f64,
         };
@@ -191,14 +208,15 @@ mod tests {
     ];
 
     #[test]
-    fn every_patient_is_at_one_site_and_no_site_is_empty() {
+    fn every_patient_is_at_one_site_and_every_site_trains() {
         for partition in ALL {
-            for (count, sites) in [(60, 7), (7, 7), (1, 1), (300, 40)] {
+            for (count, sites) in [(60, 7), (7, 6), (1, 1), (300, 40)] {
                 let dealt = dealt(partition, count, sites, 1);
                 let mut everyone: Vec<usize> = dealt.iter().flatten().copied().collect();
                 everyone.sort_unstable();
                 assert_eq!(everyone, (0..count).collect::<Vec<_>>(), "{partition:?}");
-                assert!(dealt.len() == sites && dealt.iter().all(|site| !site.is_empty()), "{partition:?}");
+                let trains = |site: &Vec<usize>| site.iter().any(|patient| patient % 5 != 4);
+                assert!(dealt.len() == sites && dealt.iter().all(trains), "{partition:?}");
             }
         }
     }
@@ -249,6 +267,6 @@ mod tests {
         let refused = Partition::Natural.deal(&patients(6), 4, &mut Seeds::new(1).partition());
         assert_eq!(refused, Err(PartitionError::OtherNumber { folders: 3, sites: 4 }));
         let refused = Partition::Iid.deal(&patients(6), 7, &mut Seeds::new(1).partition());
-        assert_eq!(refused, Err(PartitionError::TooFew { patients: 6, sites: 7 }));
+        assert_eq!(refused, Err(PartitionError::TooFew { patients: 5, sites: 7 }));
     }
 }

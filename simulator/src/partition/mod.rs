@@ -5,7 +5,7 @@
 mod deal;
 pub mod picture;
 
-pub use deal::{PartitionError, PatientTraits};
+pub use deal::{PartitionError, PatientTraits, Role};
 
 use serde::{Deserialize, Serialize};
 

@@ -3,7 +3,7 @@
 use super::RunError;
 use super::folder::MANIFEST;
 use super::model_digest;
-use crate::Scenario;
+use crate::{LocalWork, Scenario};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use wardround_plan::{Digest, PlanDigest};
@@ -20,6 +20,8 @@ pub struct Manifest {
     pub wardround: String,
     /// What the sites do.
     pub task: String,
+    /// Digest of what the sites learn from.
+    pub data: Digest,
     /// Digest of plan and simulation.
     pub scenario: Digest,
     /// Digest of the plan: that of the deployment it rehearses.
@@ -37,12 +39,13 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    pub(crate) fn new(scenario: &Scenario, task: &str, initial: &[f32]) -> Self {
+    pub(crate) fn new(scenario: &Scenario, work: &impl LocalWork, initial: &[f32]) -> Self {
         let simulation = scenario.simulation();
         Self {
             format: FORMAT,
             wardround: env!("CARGO_PKG_VERSION").into(),
-            task: task.into(),
+            task: work.name().into(),
+            data: work.data(),
             scenario: scenario.digest(),
             plan: scenario.plan().digest(),
             seed: simulation.seed,
@@ -73,13 +76,14 @@ impl Manifest {
 
     /// The first key in which two runs differ, with both values.
     pub(crate) fn first_difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
-        let keys: [(&'static str, fn(&Self) -> String); 9] = [
+        let keys: [(&'static str, fn(&Self) -> String); 10] = [
             ("format", |it| it.format.to_string()),
             ("wardround", |it| it.wardround.clone()),
             ("task", |it| it.task.clone()),
             ("plan", |it| it.plan.to_string()),
             ("seed", |it| it.seed.to_string()),
             ("population", |it| it.population.to_string()),
+            ("data", |it| it.data.to_string()),
             ("scenario", |it| it.scenario.to_string()),
             ("weights", |it| it.weights.to_string()),
             ("initial", |it| it.initial.to_string()),

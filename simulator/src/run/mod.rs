@@ -120,7 +120,7 @@ impl<'a, W: LocalWork> Run<'a, W> {
     ) -> Result<Outcome, RunError> {
         let folder = RunFolder::create(dir)?;
         let initial = work.initial();
-        let manifest = Manifest::new(scenario, work.name(), initial.values());
+        let manifest = Manifest::new(scenario, work, initial.values());
         let world = World::new(scenario, initial.layout())?;
         let state = State::before_first(&world.rule.strategy, initial.values());
         let mut run = Self::new(world, work, folder, state, options, observer)?;
@@ -146,7 +146,7 @@ impl<'a, W: LocalWork> Run<'a, W> {
     ) -> Result<Outcome, RunError> {
         let initial = work.initial();
         let manifest = Manifest::read(dir)?;
-        manifest.resumes_as(&Manifest::new(scenario, work.name(), initial.values()))?;
+        manifest.resumes_as(&Manifest::new(scenario, work, initial.values()))?;
         let world = World::new(scenario, initial.layout())?;
         let checkpoint = Checkpoint::read(dir)?;
         let folder = RunFolder::reopen(dir, checkpoint.head.lengths)?;

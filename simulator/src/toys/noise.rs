@@ -3,7 +3,7 @@
 use super::zeros;
 use crate::{Job, LocalWork, Report, SiteNumber, WorkError};
 use rand_distr::{Distribution, StandardNormal};
-use wardround_plan::{Purpose, Stream, Weights};
+use wardround_plan::{Digest, Purpose, Stream, Weights};
 use wardround_strategy::{Correction, Effort};
 
 /// Adds a standard Gaussian to each weight: all that a site does here.
@@ -44,5 +44,9 @@ impl LocalWork for Noise {
 
     fn name(&self) -> &str {
         "noise"
+    }
+
+    fn data(&self) -> Digest {
+        Digest::of(&[])
     }
 }

@@ -6,7 +6,7 @@
 use super::zeros;
 use crate::{Job, Labels, LocalWork, Report, SiteNumber, WorkError};
 use rand_chacha::rand_core::Rng;
-use wardround_plan::{Purpose, RoundNumber, StreamKey, Weights};
+use wardround_plan::{Digest, Purpose, RoundNumber, StreamKey, Weights};
 use wardround_strategy::{Correction, Effort};
 
 /// The sites' problems, drawn from a seed.
@@ -122,5 +122,10 @@ impl LocalWork for Quadratic {
 
     fn name(&self) -> &str {
         "quadratic"
+    }
+
+    fn data(&self) -> Digest {
+        let bytes = |(target, strength): &(f32, f32)| [target.to_le_bytes(), strength.to_le_bytes()].concat();
+        Digest::of(&self.sites.iter().flat_map(bytes).collect::<Vec<u8>>())
     }
 }

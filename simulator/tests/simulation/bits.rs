@@ -2,7 +2,7 @@
 
 use crate::common::{SIMULATION, options, quadratic, read, run, scenario};
 use std::ops::ControlFlow;
-use wardround_simulator::toys::Noise;
+use wardround_simulator::toys::{Noise, Quadratic};
 use wardround_simulator::{Comparison, Ending, Nobody, Observer, Progress, Run, RunError, Secagg, scenario_of, verify};
 
 const FAULTS: &str = "[simulation.faults]\ndropout = 0.2\n\
@@ -150,7 +150,30 @@ fn a_run_is_not_begun_twice_and_not_resumed_as_another() {
     let options = options(1, Secagg::Off);
     let refused = Run::resume(&scenario_4, &work, dir.path(), &options, &Nobody);
     assert!(matches!(refused, Err(RunError::Otherwise { key: "seed", .. })), "{refused:?}");
+    let other = Quadratic::new(77, 12, 1000, 4, 0.1).expect("converges");
+    let refused = Run::resume(&scenario_3, &other, dir.path(), &options, &Nobody);
+    assert!(matches!(refused, Err(RunError::Otherwise { key: "data", .. })), "{refused:?}");
     let other = Noise { weights: 1000 };
     let refused = Run::resume(&scenario_3, &other, dir.path(), &options, &Nobody);
     assert!(matches!(refused, Err(RunError::Otherwise { key: "task", .. })), "{refused:?}");
+}
+
+#[test]
+fn a_second_process_in_one_folder_is_refused() {
+    /// Tries to resume the run while it is under way.
+    struct Intruder<'a>(&'a std::path::Path, std::sync::Mutex<Vec<String>>);
+    impl Observer for Intruder<'_> {
+        fn round_done(&self, _: &Progress<'_>) -> ControlFlow<()> {
+            let scenario = scenario_of(self.0).expect("as it was begun");
+            let again = Run::resume(&scenario, &quadratic(&scenario), self.0, &options(1, Secagg::Off), &Nobody);
+            let said = again.map(drop).expect_err("the folder is in use").to_string();
+            self.1.lock().expect("nobody panicked").push(said);
+            ControlFlow::Continue(())
+        }
+    }
+    let (scenario, dir) = (scenario(SIMULATION, &[]), tempfile::tempdir().expect("a folder"));
+    let intruder = Intruder(dir.path(), std::sync::Mutex::default());
+    Run::start(&scenario, &quadratic(&scenario), dir.path(), &options(1, Secagg::Off), &intruder).expect("runs");
+    let said = intruder.1.into_inner().expect("nobody panicked");
+    assert!(said.len() == 5 && said.iter().all(|text| text.contains("another process is running")), "{said:?}");
 }

@@ -2,7 +2,7 @@
 
 use crate::common::{SIMULATION, quadratic, read, run, scenario};
 use std::collections::BTreeMap;
-use wardround_plan::Weights;
+use wardround_plan::{Digest, Weights};
 use wardround_simulator::toys::Quadratic;
 use wardround_simulator::{Job, LocalWork, Report, RunError, SiteNumber, WorkError};
 use wardround_strategy::{Correction, Effort};
@@ -159,6 +159,9 @@ impl LocalWork for Failing {
     }
     fn name(&self) -> &str {
         "failing"
+    }
+    fn data(&self) -> Digest {
+        self.0.data()
     }
 }
 
