@@ -76,19 +76,24 @@ impl Manifest {
 
     /// The first key in which two runs differ, with both values.
     pub(crate) fn first_difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
-        let keys: [(&'static str, fn(&Self) -> String); 10] = [
-            ("format", |it| it.format.to_string()),
-            ("wardround", |it| it.wardround.clone()),
-            ("task", |it| it.task.clone()),
-            ("plan", |it| it.plan.to_string()),
-            ("seed", |it| it.seed.to_string()),
-            ("population", |it| it.population.to_string()),
-            ("data", |it| it.data.to_string()),
-            ("scenario", |it| it.scenario.to_string()),
-            ("weights", |it| it.weights.to_string()),
-            ("initial", |it| it.initial.to_string()),
-        ];
-        let differing = keys.into_iter().map(|(key, value)| (key, value(self), value(other)));
-        differing.into_iter().find(|(_, ours, others)| ours != others)
+        let pairs = self.told().into_iter().zip(other.told());
+        let mut differing = pairs.filter(|(ours, others)| ours != others);
+        differing.next().map(|((key, ours), (_, others))| (key, ours, others))
+    }
+
+    /// Every key that makes a run what it is; the guarantee is the same for all.
+    fn told(&self) -> [(&'static str, String); 10] {
+        [
+            ("format", self.format.to_string()),
+            ("wardround", self.wardround.clone()),
+            ("task", self.task.clone()),
+            ("plan", self.plan.to_string()),
+            ("seed", self.seed.to_string()),
+            ("population", self.population.to_string()),
+            ("data", self.data.to_string()),
+            ("scenario", self.scenario.to_string()),
+            ("weights", self.weights.to_string()),
+            ("initial", self.initial.to_string()),
+        ]
     }
 }
