@@ -174,12 +174,15 @@ impl<S> Seat<S> {
         self.site.clear();
         self.site.extend_from_slice(round.states.of(job.site));
         let trained = caught(|| self.train(work, job, round));
-        let report = self.renewed(work, trained)?;
+        let renewed = self.renewed(work, trained);
+        let report = renewed.as_ref().map_or_else(|error| Err(error.clone()), Clone::clone);
         if let (Ok(_), Some(poison)) = (&report, job.poison) {
             poison.spoil(&mut self.message, &mut round.seeds.poison(round.round, round.attempt, job.site));
         }
         let arrival = report.is_ok().then_some(Arrival { update: &self.message, weight: job.weight });
+        // Also where the run is about to end: others may wait for this place.
         let taken = gather.take(&mut self.part, place, arrival);
+        renewed?.ok();
         Ok(match (report, taken) {
             (Err(error), _) => Ended::Failed(error.0),
             (Ok(_), Err(refused)) => Ended::Refused(refused.0),

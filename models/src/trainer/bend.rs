@@ -54,14 +54,20 @@ mod tests {
     use crate::trainer::tests::{plan, squares};
     use crate::{Bend, ComputeDevice, LocalRound, StepProgress, Trainer, initial_weights};
     use std::ops::ControlFlow;
-    use wardround_plan::{RoundNumber, StreamKey, Weights};
+    use wardround_plan::{Plan, RoundNumber, StreamKey, Weights};
 
     fn go_on(_: StepProgress) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 
+    fn sgd() -> Plan {
+        let text = String::from_utf8(plan("").to_canonical()).expect("JSON");
+        Plan::from_canonical(text.replace("\"optimizer\":\"adam\"", "\"optimizer\":\"sgd\"").as_bytes())
+            .expect("a good plan")
+    }
+
     fn trained(bend: Option<Bend<'_>>) -> Weights {
-        let plan = plan("optimizer = \"sgd\"");
+        let plan = sgd();
         let trainer = Trainer::new(&plan, ComputeDevice::Cpu).expect("the processor is always there");
         let (images, keys) = (squares(4), StreamKey::from_public_seed(1));
         let of_round = LocalRound { images: &images, round: RoundNumber::FIRST, keys: &keys, bend };
@@ -75,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_gradient_bent_to_ones_moves_every_weight_by_the_gradient_weight() {
-        let plan = plan("optimizer = \"sgd\"");
+        let plan = sgd();
         let start = initial_weights(&plan);
         let moved = trained(Some(Bend(&|_, gradient| gradient.fill(1.0)))).minus(&start).expect("of one layout");
         let trainer = Trainer::new(&plan, ComputeDevice::Cpu).expect("the processor is always there");
@@ -86,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_bend_sees_the_weights_of_its_step() {
-        let plan = plan("optimizer = \"sgd\"");
+        let plan = sgd();
         let start = initial_weights(&plan);
         // Pulled back to the start by so much that the step size is nearly one: every step ends where it began.
         let rate = plan.training.learning_rate as f32;

@@ -2,6 +2,7 @@
 
 use crate::common::{SIMULATION, quadratic, read, run, scenario};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use wardround_plan::{Digest, Weights};
 use wardround_simulator::toys::Quadratic;
 use wardround_simulator::{Job, LocalWork, Report, RunError, SiteNumber, WorkError};
@@ -185,4 +186,43 @@ fn one_sites_fault_ends_no_run_and_is_told_with_its_reason() {
         assert!(events.contains("\"sites\":6,\"failed\":2"), "{events}");
     }
     assert_eq!(read(dirs[0].1.path(), "events.jsonl"), read(dirs[1].1.path(), "events.jsonl"));
+}
+
+/// Panics at every site, and cannot be made anew.
+struct Broken(AtomicU32);
+
+impl LocalWork for Broken {
+    type Worker = ();
+    fn worker(&self) -> Result<(), WorkError> {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0..4 => Ok(()),
+            _ => Err(WorkError("the memory is full".into())),
+        }
+    }
+    fn train(&self, (): &mut (), _: &Job<'_>, _: &mut [f32], _: &Correction<'_>) -> Result<Report, WorkError> {
+        panic!("a bug at every site")
+    }
+    fn evaluate(&self, (): &mut (), _: SiteNumber, _: &[f32]) -> Result<Option<f64>, WorkError> {
+        Ok(None)
+    }
+    fn initial(&self) -> Weights {
+        Quadratic::new(1, 1, 10, 1, 0.1).expect("converges").initial()
+    }
+    fn name(&self) -> &str {
+        "broken"
+    }
+    fn data(&self) -> Digest {
+        Digest::of(&[])
+    }
+}
+
+#[test]
+fn a_worker_that_cannot_be_made_anew_ends_the_run_and_nobody_waits() {
+    let client = "mode = \"client\"\nunit = \"site\"\nepsilon = 8.0\ndelta = 1e-3\nsampling_rate = 1.0\nclip = 1.0";
+    for changes in [&[][..], &[("mode = \"none\"", client)]] {
+        let (scenario, dir) =
+            (scenario("[simulation]\npopulation = 12\n", changes), tempfile::tempdir().expect("a folder"));
+        let ended = run(&scenario, &Broken(AtomicU32::new(0)), dir.path(), 4);
+        assert!(matches!(&ended, Err(RunError::Worker(error)) if error.0 == "the memory is full"), "{ended:?}");
+    }
 }

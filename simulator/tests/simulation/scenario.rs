@@ -85,3 +85,17 @@ fn a_plan_alone_is_no_scenario_and_hidden_sections_are_refused() {
     let long = "#".repeat(5 << 20);
     assert!(matches!(Scenario::from_toml(&long), Err(ScenarioError::TooLong { .. })));
 }
+
+#[test]
+fn every_scenario_that_comes_along_is_a_good_one() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut names = Vec::new();
+    for entry in folder.read_dir().expect("a folder").map(|entry| entry.expect("readable").path()) {
+        let text = std::fs::read_to_string(&entry).expect("text");
+        let scenario = Scenario::from_toml(&text);
+        assert!(scenario.is_ok(), "{}: {}", entry.display(), scenario.expect_err("refused"));
+        names.push(entry.file_name().expect("a file").to_string_lossy().into_owned());
+    }
+    names.sort();
+    assert_eq!(names, ["many-sites.toml", "non-iid.toml", "poisoned.toml", "stress.toml"]);
+}
