@@ -11,7 +11,7 @@ use crate::seeds::Seeds;
 use crate::{Attempt, LocalWork, SiteNumber};
 use wardround_plan::{ClientPrivacy, Plan, RoundNumber};
 use wardround_privacy::{
-    Adjacency, ClientLevel, ClientStep, ClipNorm, Delta, Epsilon, PoissonSample, Quantile, SamplingRate,
+    Adjacency, Charge, ClientLevel, ClientStep, ClipNorm, Delta, Epsilon, PoissonSample, Quantile, SamplingRate,
     SimulatedNoise, Target, calibrate_noise,
 };
 
@@ -57,6 +57,11 @@ impl ClientRule {
         ClientCoins(self.terms.sampling_rate)
     }
 
+    /// What a round costs each site.
+    pub(crate) fn charge(&self) -> Charge {
+        self.terms.charge()
+    }
+
     /// q n: the weight of the sites that a mean is over, each counting one.
     pub(crate) fn expected_weight(&self) -> f64 {
         self.terms.expected_sites()
@@ -84,19 +89,19 @@ impl ClientRule {
 }
 
 impl ClientCoins {
-    /// Those of `sites` whose coin says yes, in order.
+    /// Those of so many sites whose coin says yes, in order.
     ///
     /// # Errors
     /// [`RunError::Privacy`] for more sites than a sum is made for.
     pub(crate) fn cohort(
         self,
-        sites: Vec<SiteNumber>,
+        population: u32,
         seeds: &Seeds,
         round: RoundNumber,
         attempt: Attempt,
     ) -> Result<Vec<SiteNumber>, RunError> {
-        let drawn = PoissonSample::draw(sites.len(), self.0, &mut streams(seeds, "coins", round, attempt));
-        Ok(drawn.map_err(refused)?.into_iter().map(|place| sites[place]).collect())
+        let drawn = PoissonSample::draw(population as usize, self.0, &mut streams(seeds, "coins", round, attempt));
+        Ok(drawn.map_err(refused)?.into_iter().map(|site| SiteNumber::new(site as u32)).collect())
     }
 }
 

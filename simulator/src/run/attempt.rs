@@ -102,12 +102,15 @@ impl<'a> World<'a> {
     }
 
     fn asked(&self, round: RoundNumber, attempt: Attempt) -> Result<Vec<Asked>, RunError> {
-        let present = self.present(round);
         let cohort = match self.rule.coins() {
-            Some(coins) => coins.cohort(present, &self.seeds, round, attempt)?,
+            // A coin for everybody, there or not, so that nobody's coin depends on who joined or left.
+            Some(coins) => {
+                let drawn = coins.cohort(self.population, &self.seeds, round, attempt)?;
+                drawn.into_iter().filter(|site| self.faults.is_present(*site, round)).collect()
+            }
             None => {
                 let most = self.cohort.unwrap_or(self.population) as usize;
-                some_of(present, most, &mut self.seeds.cohort(round, attempt))
+                some_of(self.present(round), most, &mut self.seeds.cohort(round, attempt))
             }
         };
         Ok(cohort.into_iter().map(|site| Asked { site, fate: self.faults.fate(site, round, attempt) }).collect())

@@ -12,80 +12,31 @@ mod error;
 mod folder;
 mod manifest;
 mod observer;
+mod options;
 mod record;
+mod state;
 mod verify;
 
 pub use error::RunError;
 pub use manifest::Manifest;
 pub use observer::{Nobody, Observer, Progress};
+pub use options::{Ending, Options, Outcome, Secagg};
 pub use record::{AttemptRecord, EvaluationRecord, Event, RoundRecord};
 pub use verify::{Comparison, verify};
 
 use crate::crew::Crew;
 use crate::rule::Next;
-use crate::states::SiteStates;
 use crate::{Attempt, LocalWork, Scenario};
 use attempt::{Begin, World};
+use checkpoint::Checkpoint;
 pub(crate) use checkpoint::model_digest;
-use checkpoint::{Checkpoint, Head};
 use folder::{MANIFEST, RunFolder, SCENARIO};
+use state::State;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::{Duration, Instant};
-use wardround_plan::{Digest, RoundNumber};
-use wardround_strategy::{ServerState, Strategy};
-
-/// How a run is carried out. Nothing here changes a bit of its result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
-    /// Workers; as many as the machine has cores if absent.
-    pub workers: Option<NonZeroUsize>,
-    /// Whether every round's sum is made by the real machines of secure aggregation.
-    pub secagg: Secagg,
-    /// A checkpoint is made after a round if the last one is older than this; always after the last round.
-    pub checkpoint_after: Duration,
-}
-
-/// How a round's updates are summed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Secagg {
-    /// As exact integers.
-    #[default]
-    Off,
-    /// Masked, by the machines of a deployment, in memory: the same integers, and much slower.
-    Full,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { workers: None, secagg: Secagg::Off, checkpoint_after: Duration::from_secs(1) }
-    }
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// Rounds that are over.
-    pub rounds: u32,
-    /// Whether these are all of the study.
-    pub ending: Ending,
-    /// The last model.
-    pub model: Vec<f32>,
-    /// Its digest.
-    pub digest: Digest,
-    /// Virtual seconds from start to end.
-    pub clock_s: f64,
-}
-
-/// Why a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// All rounds are over.
-    Complete,
-    /// The observer stopped it; it can be resumed.
-    Stopped,
-}
+use std::time::Instant;
+use wardround_plan::RoundNumber;
 
 /// A run under way.
 pub struct Run<'a, W: LocalWork> {
@@ -95,15 +46,6 @@ pub struct Run<'a, W: LocalWork> {
     state: State,
     observer: &'a dyn Observer,
     options: Options,
-}
-
-/// What one round leaves to the next.
-struct State {
-    done: Option<RoundNumber>,
-    clock_s: f64,
-    clip: Option<f64>,
-    server: ServerState,
-    sites: SiteStates,
 }
 
 impl<'a, W: LocalWork> Run<'a, W> {
@@ -275,43 +217,7 @@ impl<'a, W: LocalWork> Run<'a, W> {
 
     fn checkpoint(&mut self) -> Result<(), RunError> {
         let lengths = self.folder.sync()?;
-        let State { done, clock_s, clip, server, sites } = &self.state;
-        let head = Head {
-            done: *done,
-            clock_s: *clock_s,
-            clip: *clip,
-            lengths,
-            server_vectors: server.vectors().len(),
-            sites: sites.kept().map(|(site, _)| site).collect(),
-            counts: Vec::new(),
-        };
-        let mut vectors = vec![server.model()];
-        vectors.extend(server.vectors().iter().map(Vec::as_slice));
-        vectors.extend(sites.kept().map(|(_, vector)| vector));
-        checkpoint::write(&self.folder, head, &vectors)
-    }
-}
-
-impl State {
-    fn before_first(strategy: &Strategy, initial: &[f32]) -> Self {
-        let server = ServerState::new(strategy.server(), initial.to_vec());
-        Self { done: None, clock_s: 0.0, clip: None, server, sites: SiteStates::new(strategy.local(), initial) }
-    }
-
-    /// As a checkpoint says; in words, why it cannot.
-    fn at(strategy: &Strategy, initial: &[f32], checkpoint: Checkpoint) -> Result<Self, String> {
-        let Checkpoint { head, vectors } = checkpoint;
-        let mut vectors = vectors.into_iter();
-        let model = vectors.next().filter(|model| model.len() == initial.len()).ok_or("it holds another model")?;
-        let state = vectors.by_ref().take(head.server_vectors).collect();
-        let server = ServerState::from_parts(strategy.server(), model, state).map_err(|error| error.to_string())?;
-        let mut sites = SiteStates::new(strategy.local(), initial);
-        let kept: Vec<_> = head.sites.into_iter().zip(vectors).collect();
-        if kept.iter().any(|(_, vector)| vector.len() != sites.len()) {
-            return Err("a site's state has another length".into());
-        }
-        sites.move_on(kept);
-        Ok(Self { done: head.done, clock_s: head.clock_s, clip: head.clip, server, sites })
+        self.state.write(&self.folder, lengths)
     }
 }
 

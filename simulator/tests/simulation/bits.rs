@@ -177,3 +177,16 @@ fn a_second_process_in_one_folder_is_refused() {
     let said = intruder.1.into_inner().expect("nobody panicked");
     assert!(said.len() == 5 && said.iter().all(|text| text.contains("another process is running")), "{said:?}");
 }
+
+#[test]
+fn a_folder_that_lost_bytes_is_not_resumed() {
+    for (file, keep) in [("events.jsonl", 10), ("sites.csv", 30), ("checkpoint.bin", 100)] {
+        let (scenario, dir) = (scenario(SIMULATION, &[]), tempfile::tempdir().expect("a folder"));
+        let work = quadratic(&scenario);
+        Run::start(&scenario, &work, dir.path(), &options(1, Secagg::Off), &StopAfter(2)).expect("runs");
+        let bytes = std::fs::read(dir.path().join(file)).expect("there");
+        std::fs::write(dir.path().join(file), &bytes[..keep]).expect("written");
+        let refused = Run::resume(&scenario, &work, dir.path(), &options(1, Secagg::Off), &Nobody);
+        assert!(matches!(refused, Err(RunError::Broken { .. })), "{file}: {refused:?}");
+    }
+}

@@ -3,6 +3,7 @@
 use crate::common::{quadratic, read, run, scenario};
 use wardround_plan::Accountant;
 use wardround_privacy::{Adjacency, Delta, Epsilon, SamplingRate, Target, calibrate_noise};
+use wardround_simulator::epsilon_after;
 
 const POPULATION: &str = "[simulation]\npopulation = 200\nseed = 3\n";
 const CLIENT: &str =
@@ -38,4 +39,26 @@ fn sites_are_asked_by_coins_and_a_round_is_made_with_whoever_came() {
     let rows = read(dir.path(), "sites.csv").lines().count() - 1;
     assert!(rows.abs_diff(2000) < 195, "seed 3: {rows}");
     assert!(!read(dir.path(), "events.jsonl").contains("abandoned"));
+}
+
+#[test]
+fn what_was_spent_grows_to_the_plans_epsilon_and_not_beyond() {
+    let site = [
+        (
+            "mode = \"none\"",
+            "mode = \"site\"\nepsilon = 8.0\ndelta = 1e-3\nsampling_rate = 0.5\nclip = 1.0\nspare_rounds = 0",
+        ),
+        ("batch_images = 4", "batch_images = 4\nexpected_batch_patients = 2"),
+    ];
+    let client = [("mode = \"none\"", CLIENT)];
+    for changes in [&site[..], &client, &[client[0], ("clip = 1.0", "clip = 1.0\naccountant = \"rdp\"")]] {
+        let scenario = scenario(POPULATION, changes);
+        let spent = |rounds| {
+            let spent = epsilon_after(scenario.plan(), 200, rounds).expect("accountable");
+            spent.map(|epsilon| epsilon.get()).expect("a promise")
+        };
+        let [one, four, all] = [1, 4, 5].map(spent);
+        assert!(0.0 < one && one < four && four < all && all <= 8.0 && all > 7.8, "{one} {four} {all}: {changes:?}");
+    }
+    assert_eq!(epsilon_after(scenario(POPULATION, &[]).plan(), 200, 5), Ok(None));
 }
