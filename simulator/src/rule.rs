@@ -9,7 +9,7 @@ use crate::secure::{self, Member};
 use crate::seeds::Seeds;
 use crate::states::SiteStates;
 use crate::{Attempt, LocalWork, SiteNumber};
-use wardround_plan::{Layout, Plan, PrivacyMode, RoundNumber};
+use wardround_plan::{Plan, PrivacyMode, RoundNumber};
 use wardround_strategy::{
     AdvanceError, Aggregation, Collected, Influence, Mean, Received, RobustError, ServerState, Strategy, TotalWeight,
     fold, group_ranges,
@@ -47,21 +47,16 @@ pub(crate) struct Next {
 }
 
 impl Rule {
-    /// The rule of `plan` for sites of these weights and a model of this layout.
+    /// `strategy` for sites of these weights, with the privacy of `plan`.
     ///
     /// # Errors
-    /// [`RunError::Strategy`], and [`RunError::Privacy`] for a promise that no noise keeps.
-    pub(crate) fn of(plan: &Plan, weights: &[u32], layout: &Layout) -> Result<Self, RunError> {
-        let strategy = Strategy::from_config(&plan.strategy.config, layout);
+    /// [`RunError::Privacy`] for a promise that no noise keeps.
+    pub(crate) fn of(plan: &Plan, strategy: Strategy, weights: &[u32]) -> Result<Self, RunError> {
         let client = match plan.privacy.mode {
             PrivacyMode::None | PrivacyMode::Site => None,
             PrivacyMode::Client => Some(ClientRule::of(plan, weights.len())?),
         };
-        Ok(Self {
-            strategy: strategy.map_err(|error| RunError::Strategy(error.to_string()))?,
-            client,
-            weight: weights.iter().map(|weight| u64::from(*weight)).sum(),
-        })
+        Ok(Self { strategy, client, weight: weights.iter().map(|weight| u64::from(*weight)).sum() })
     }
 
     /// The coins by which sites are drawn, where privacy asks for coins.

@@ -1,8 +1,8 @@
 //! What a site does in a round, as the engine sees it: a model in, a trained model out.
 
 use crate::{Attempt, SiteNumber};
-use wardround_plan::{Digest, Purpose, RoundNumber, Stream, StreamKey, Weights};
-use wardround_strategy::{Correction, Effort};
+use wardround_plan::{Digest, Plan, Purpose, RoundNumber, Stream, StreamKey, Weights};
+use wardround_strategy::{Correction, Effort, Strategy};
 
 /// The work of any site. One value serves all sites and all workers at once.
 pub trait LocalWork: Sync {
@@ -40,6 +40,15 @@ pub trait LocalWork: Sync {
 
     /// What this is, in a word or two, for the manifest of a run.
     fn name(&self) -> &str;
+
+    /// The strategy of the run: the plan's, unless the work brings one of its own from outside our crates. Name it in
+    /// [`LocalWork::name`] then, so that no run is resumed with another.
+    ///
+    /// # Errors
+    /// A strategy that does not fit; the run does not begin.
+    fn strategy(&self, plan: &Plan) -> Result<Strategy, WorkError> {
+        Strategy::from_config(&plan.strategy.config, self.initial().layout()).map_err(WorkError::of)
+    }
 
     /// Digest of everything that the sites learn from and are measured on: a run is not resumed with other data.
     fn data(&self) -> Digest;

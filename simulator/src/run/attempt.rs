@@ -51,12 +51,13 @@ struct Asked {
 }
 
 impl<'a> World<'a> {
-    pub(crate) fn new(scenario: &'a Scenario, layout: &Layout) -> Result<Self, RunError> {
+    pub(crate) fn new(scenario: &'a Scenario, work: &impl LocalWork, layout: &Layout) -> Result<Self, RunError> {
         let (plan, simulation, seeds) = (scenario.plan(), scenario.simulation(), scenario.seeds());
         let population = simulation.population;
         let weight = |site| SiteId::new(site_name(site)).ok().and_then(|name| plan.weight_of(&name)).unwrap_or(1);
         let weights: Vec<u32> = (0..population).map(weight).collect();
-        let rule = Rule::of(plan, &weights, layout)?;
+        let strategy = work.strategy(plan).map_err(|error| RunError::Strategy(error.0))?;
+        let rule = Rule::of(plan, strategy, &weights)?;
         let down = layout.len() * (1 + rule.strategy.server().broadcast_vectors());
         let up = rule.strategy.server().message().len(layout.len());
         let faults = Faults::new(&simulation.faults, plan, population, down + up, &seeds);

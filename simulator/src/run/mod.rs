@@ -63,7 +63,7 @@ impl<'a, W: LocalWork> Run<'a, W> {
         let folder = RunFolder::create(dir)?;
         let initial = work.initial();
         let manifest = Manifest::new(scenario, work, initial.values());
-        let world = World::new(scenario, initial.layout())?;
+        let world = World::new(scenario, work, initial.layout())?;
         let state = State::before_first(&world.rule.strategy, initial.values());
         let mut run = Self::new(world, work, folder, state, options, observer)?;
         run.folder.put(SCENARIO, &[scenario.text().as_bytes()])?;
@@ -89,7 +89,7 @@ impl<'a, W: LocalWork> Run<'a, W> {
         let initial = work.initial();
         let manifest = Manifest::read(dir)?;
         manifest.resumes_as(&Manifest::new(scenario, work, initial.values()))?;
-        let world = World::new(scenario, initial.layout())?;
+        let world = World::new(scenario, work, initial.layout())?;
         let checkpoint = Checkpoint::read(dir)?;
         let folder = RunFolder::reopen(dir, checkpoint.head.lengths)?;
         let state = State::at(&world.rule.strategy, initial.values(), checkpoint);

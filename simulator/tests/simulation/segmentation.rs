@@ -115,3 +115,31 @@ fn folders_that_do_not_fit_are_refused_with_what_to_write() {
     let refused = work(&many, data.path()).expect_err("ten patients");
     assert!(refused.to_string().contains("10 training patients cannot be dealt to 11 sites"), "{refused}");
 }
+
+/// The set of nuclei, where it lies beside the checkout or where `WARDROUND_TEST_DATA` says.
+fn nuclei() -> Option<std::path::PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let data = std::env::var_os("WARDROUND_TEST_DATA").map_or(beside, Into::into).join("nuclei");
+    if !data.is_dir() {
+        println!("SKIPPED: no real images of the set nuclei here");
+        return None;
+    }
+    Some(data)
+}
+
+#[test]
+fn a_real_set_becomes_unequal_sites_that_learn() {
+    let Some(data) = nuclei() else { return };
+    let simulation = "[simulation]\npopulation = 12\ncohort = 3\nseed = 2\n[simulation.partition]\n\
+        kind = \"dirichlet_label\"\nalpha = 0.2\nclasses = 4\n";
+    let one = [("rounds = 2", "rounds = 1"), ("every = 2", "every = 1")];
+    let (scenario, dir) = (scenario(simulation, &one), tempfile::tempdir().expect("a folder"));
+    let grouping = Grouping::ImagesArePatients;
+    let (work, holdings) =
+        Segmentation::of_folders(&scenario, &data, grouping, ComputeDevice::Cpu).expect("good folders");
+    let sizes: Vec<u32> = holdings.iter().map(|holding| holding.patients.iter().sum()).collect();
+    assert!(sizes.len() == 12 && sizes.iter().max() > sizes.iter().min(), "{}", picture::text(&holdings));
+    let outcome = Run::start(&scenario, &work, dir.path(), &options(2, Secagg::Off), &Nobody).expect("runs");
+    assert!(outcome.model.iter().all(|weight| weight.is_finite()));
+    assert!(read(dir.path(), "events.jsonl").contains("\"summed\":3"));
+}

@@ -2,8 +2,13 @@
 
 use crate::common::{options, quadratic, read, run, scenario};
 use std::ops::ControlFlow;
+use wardround_plan::{Digest, Plan, Weights};
 use wardround_simulator::toys::Quadratic;
-use wardround_simulator::{Comparison, Nobody, Observer, Progress, Run, RunError, Scenario, Secagg, verify};
+use wardround_simulator::{
+    Comparison, Job, LocalWork, Nobody, Observer, Progress, Report, Run, RunError, Scenario, Secagg, SiteNumber,
+    WorkError, verify,
+};
+use wardround_strategy::{Aggregation, Correction, FedAvg, RoundFacts, ServerRule, Slice, Strategy};
 
 const EVERYONE: &str = "[simulation]\npopulation = 12\nseed = 3\n[simulation.faults]\ndropout = 0.1\n";
 
@@ -163,4 +168,56 @@ fn ditto_measures_each_site_by_its_own_model() {
     };
     let (common, personal) = (worst("fedavg"), worst("ditto\"\nlambda = 0.1\n#\""));
     assert!(personal > 0.2 * common && common < -0.1, "a personal model serves its site: {personal} to {common}");
+}
+
+/// The quadratic with a strategy from outside our crates: the server goes half of the way.
+struct Half(Quadratic);
+
+struct HalfWay;
+
+impl ServerRule for HalfWay {
+    fn apply(&self, _: &RoundFacts<'_>, slice: Slice<'_>) {
+        let moved = slice.model.iter_mut().zip(slice.means[0]);
+        moved.for_each(|(weight, mean)| *weight = (f64::from(*weight) + 0.5 * mean) as f32);
+    }
+}
+
+impl LocalWork for Half {
+    type Worker = Vec<f32>;
+    fn worker(&self) -> Result<Vec<f32>, WorkError> {
+        self.0.worker()
+    }
+    fn train(
+        &self,
+        worker: &mut Vec<f32>,
+        job: &Job<'_>,
+        weights: &mut [f32],
+        correction: &Correction<'_>,
+    ) -> Result<Report, WorkError> {
+        self.0.train(worker, job, weights, correction)
+    }
+    fn evaluate(&self, worker: &mut Vec<f32>, site: SiteNumber, model: &[f32]) -> Result<Option<f64>, WorkError> {
+        self.0.evaluate(worker, site, model)
+    }
+    fn initial(&self) -> Weights {
+        self.0.initial()
+    }
+    fn name(&self) -> &str {
+        "quadratic, half way"
+    }
+    fn strategy(&self, _: &Plan) -> Result<Strategy, WorkError> {
+        Strategy::new(Box::new(FedAvg), Aggregation::Mean, Box::new(HalfWay)).map_err(WorkError::of)
+    }
+    fn data(&self) -> Digest {
+        self.0.data()
+    }
+}
+
+#[test]
+fn a_strategy_of_ones_own_runs_as_any_other() {
+    let scenario = study("fedavg", CLEAN, &[("rounds = 5", "rounds = 1"), ("every = 2", "every = 1")]);
+    let [plain, half] = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    let whole = run(&scenario, &quadratic(&scenario), plain.path(), 1).expect("runs").model;
+    let moved = run(&scenario, &Half(quadratic(&scenario)), half.path(), 2).expect("runs").model;
+    assert!(moved.iter().zip(&whole).all(|(half, whole)| (2.0 * half - whole).abs() < 1e-6 && *half != 0.0));
 }
