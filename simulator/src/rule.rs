@@ -224,8 +224,10 @@ impl Rule {
 }
 
 impl Training<'_> {
+    /// Whether so many messages make a round; masked, also whether their sum hides them.
     fn is_enough(&self, taken: usize) -> bool {
-        taken >= self.plan.study.min_sites as usize
+        let hidden = || self.plan.secagg.threshold(u32::try_from(taken).unwrap_or(u32::MAX)).is_some();
+        taken >= self.plan.study.min_sites as usize && (self.secagg == Secagg::Off || hidden())
     }
 }
 

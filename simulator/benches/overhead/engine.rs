@@ -1,11 +1,10 @@
 //! The engine: a whole run in a folder.
 
+use super::Outcome;
 use super::machine::{Clock, Cost};
-use super::{Outcome, WEIGHTS};
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
-use wardround_simulator::toys::Noise;
-use wardround_simulator::{Manifest, Observer, Options, Run, Scenario};
+use wardround_simulator::{LocalWork, Manifest, Observer, Options, Run, Scenario};
 
 /// What a run cost.
 pub struct Costs {
@@ -15,13 +14,13 @@ pub struct Costs {
     pub start_ms: f64,
 }
 
-/// One run of so many rounds, with every site in each.
-pub fn run(sites: u32, rounds: u32, workers: usize) -> Outcome<Costs> {
+/// One run of so many rounds, with `work` at every site in each.
+pub fn run(work: &impl LocalWork, sites: u32, rounds: u32, workers: usize) -> Outcome<Costs> {
     let scenario = Scenario::from_toml(&text(sites, rounds))?;
     let dir = tempfile::tempdir()?;
     let options = Options { workers: NonZeroUsize::new(workers), ..Options::default() };
     let (begin, began) = (Clock::now(), Began::default());
-    Run::start(&scenario, &Noise { weights: WEIGHTS }, dir.path(), &options, &began)?;
+    Run::start(&scenario, work, dir.path(), &options, &began)?;
     let first = began.0.get().ok_or("the run never began")?;
     Ok(Costs { rounds: first.elapsed(), start_ms: 1e3 * (begin.elapsed().wall_s - first.elapsed().wall_s) })
 }

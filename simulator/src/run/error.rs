@@ -54,8 +54,8 @@ pub enum RunError {
     Worker(#[from] WorkError),
     /// A round had too few updates at every attempt.
     #[error(
-        "round {round} had {got} updates at the last of {attempts} attempts, `min_sites` asks {needed}: \
-         ask more sites, lower `min_sites`, or let less go wrong"
+        "round {round} had {got} updates at the last of {attempts} attempts, which is too few: `min_sites` asks {needed}, and \
+         secure aggregation at least three; ask more sites, or let less go wrong"
     )]
     TooFew {
         /// The round.

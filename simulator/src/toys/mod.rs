@@ -1,8 +1,10 @@
 //! Work that needs no scans: to measure the engine by, and to know the answer beforehand.
 
+mod cnn;
 mod noise;
 mod quadratic;
 
+pub use cnn::{Activations, Cnn};
 pub use noise::{Noise, add_noise};
 pub use quadratic::{Quadratic, QuadraticError};
 

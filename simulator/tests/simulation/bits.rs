@@ -190,3 +190,13 @@ fn a_folder_that_lost_bytes_is_not_resumed() {
         assert!(matches!(refused, Err(RunError::Broken { .. })), "{file}: {refused:?}");
     }
 }
+
+#[test]
+fn two_sites_that_cannot_be_hidden_are_too_few_for_a_masked_round() {
+    let two = "[simulation]\npopulation = 2\n";
+    let (scenario, dir) =
+        (scenario(two, &[("min_sites = 3", "min_sites = 1")]), tempfile::tempdir().expect("a folder"));
+    let ended = Run::start(&scenario, &quadratic(&scenario), dir.path(), &options(1, Secagg::Full), &Nobody);
+    assert!(matches!(ended, Err(RunError::TooFew { got: 2, attempts: 3, .. })), "{ended:?}");
+    assert_eq!(read(dir.path(), "events.jsonl").matches("abandoned").count(), 3);
+}
