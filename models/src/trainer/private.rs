@@ -5,7 +5,7 @@
 //! the optimiser sees has passed through the guard: whatever it remembers is post-processing.
 
 use super::{At, StepProgress, Trainer};
-use crate::optimizer::{learning_rate, optimizer};
+use crate::optimizer::optimizer;
 use crate::private::{PatientBatch, check_private, clipped_sum, into_gradients};
 use crate::registry::Network;
 use crate::{TrainingError, TrainingSet, parameters};
@@ -80,7 +80,7 @@ impl Trainer {
             let drawn = guard.draw(of_round.images.patients())?;
             let (loss, clipped) = self.clipped(&network, of_round, step, &drawn, guard)?;
             let gradients = into_gradients(&network, &guard.noisy_mean(&clipped)?);
-            network = optimizer.step(learning_rate(&self.plan, round, step), network, gradients);
+            network = optimizer.step(self.plan.learning_rate(round, step), network, gradients);
             if observer(StepProgress { done: step + 1, of, loss }).is_break() {
                 return Err(TrainingError::Stopped { done: step + 1 });
             }

@@ -3,7 +3,7 @@
 use super::event::{Event, Open};
 use super::study::{Admission, Effect, Fold, Study};
 use super::{Rejection, secure};
-use crate::{Invitation, ModelRef, Refusal, RoundId, ToSite, UpdateRef};
+use crate::{Invitation, ModelRef, Refusal, RoundId, Summand, ToSite, UpdateRef};
 use wardround_plan::{Digest, Duration, SiteId, Timestamp};
 
 /// Whether `site` may upload: the round is open, the site is expected, the size is right.
@@ -204,10 +204,15 @@ fn too_few(study: &mut Study, now: Timestamp) {
 /// Ends the round without a model.
 pub(super) fn abandon(study: &mut Study, now: Timestamp, reason: String) {
     let Some(open) = &study.progress.open else { return };
-    let sum = open.sum;
-    let id = study.progress.id();
+    let (id, sum) = (open.id.clone(), open.sum);
     study.reject_arrived();
-    study.record(now, Event::RoundAbandoned { reason });
+    study.record(
+        now,
+        match id.summand {
+            Summand::Update => Event::RoundAbandoned { reason },
+            Summand::Scores => Event::ScoresMissed { round: id.round, reason },
+        },
+    );
     study.close(id, None);
     study.discard(sum);
     secure::forget(study);

@@ -12,6 +12,7 @@ mod event;
 mod gathering;
 mod presence;
 mod rejection;
+mod scores;
 mod secure;
 mod study;
 mod witness;

@@ -5,11 +5,11 @@
 //! survivors for a round, ever.
 
 use super::Rejection;
-use super::collecting;
 use super::event::{Event, Open, Sealed};
 use super::study::{Effect, Study};
-use crate::masking::{encoding, masked_bytes_max, vector_shape};
-use crate::{RoundId, ToSite, UpdateRef};
+use super::{collecting, scores};
+use crate::masking::{SumTerms, masked_bytes_max, session_round};
+use crate::{RoundId, Summand, ToSite, UpdateRef};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use wardround_plan::{Digest, Duration, SiteId, Timestamp};
@@ -18,7 +18,7 @@ use wardround_secagg::server::{
     CompleteUpload, Server, ServerEvent, ServerOutput, ServerStage, Unmasker, UploadReceiver,
 };
 use wardround_secagg::session::{Graph, SUITE, SessionParams, Thresholds};
-use wardround_secagg::wire::{Attempt, ClientId, ConfigDigest, Index, ModelDigest, Round, StudyId};
+use wardround_secagg::wire::{Attempt, ClientId, ConfigDigest, Index, ModelDigest, StudyId};
 
 /// What a study with secure aggregation knows beside its events.
 #[derive(Default)]
@@ -143,7 +143,10 @@ pub(super) fn unmasked(study: &mut Study, now: Timestamp, sum: Result<Digest, St
     match sum {
         Ok(sum) => {
             study.secure.unmasked = Some(sum);
-            collecting::start_apply(study, sum);
+            match study.progress.id().summand {
+                Summand::Update => collecting::start_apply(study, sum),
+                Summand::Scores => scores::start_reading(study, sum),
+            }
         }
         Err(reason) => collecting::abandon(study, now, reason),
     }
@@ -231,15 +234,16 @@ fn open_session(study: &Study, sites: Vec<SiteId>, now: Timestamp) -> Result<(Se
     let few = || format!("{ready} sites are ready and on the roster, too few for a sum that hides them");
     let thresholds = plan.secagg.threshold(ready as u32).filter(|_| ready >= plan.study.min_sites as usize);
     let (threshold, corrupt) = thresholds.ok_or_else(few)?;
-    let vector = vector_shape(study.progress.model.bytes).ok_or("the model is too large for secure aggregation")?;
+    let id = study.progress.id();
+    let terms = SumTerms::of(plan, id.summand, &study.progress.model);
+    let SumTerms { vector, encoding } = terms.ok_or("the model is too large for secure aggregation")?;
     let mut participants: Vec<ClientId> = sites.iter().map(ClientId::of_site).collect();
     participants.sort_unstable();
-    let id = study.progress.id();
     let params = SessionParams {
         suite: SUITE,
         federation: roster.federation(),
         study: StudyId::of_study(&id.study),
-        round: Round(u64::from(id.round.get())),
+        round: session_round(&id),
         attempt: Attempt(id.attempt.get()),
         model: ModelDigest(study.progress.model.digest),
         config: ConfigDigest(plan.digest().0),
@@ -248,7 +252,7 @@ fn open_session(study: &Study, sites: Vec<SiteId>, now: Timestamp) -> Result<(Se
         thresholds: Thresholds { threshold, corrupt, honest_min: HONEST_MIN },
         graph: Graph::Complete,
         vector,
-        encoding: encoding(plan, &vector),
+        encoding,
         noise: None,
     };
     let (server, outputs) = Server::open(params, roster, now);
