@@ -24,5 +24,5 @@ mod tests;
 
 pub use event::{Event, Progress, Recorded, Sealed};
 pub use rejection::Rejection;
-pub use study::{Admission, Effect, Fold, Input, Phase, SitePhase, SiteView, Study, Submission, View};
+pub use study::{Admission, Effect, Fold, Input, Phase, SitePhase, SiteView, Study, Submission, Summed, View};
 pub use witness::Witness;

@@ -240,9 +240,10 @@ impl House {
                 let answer = Input::Unmasked(self.unmask(sum));
                 self.study.handle(self.now, answer).expect("the shell is believed");
             }
-            Effect::Apply { model, sum, weights } => {
+            Effect::Apply { model, sum, of } => {
                 let words: Vec<i64> =
                     self.blobs[&sum].as_chunks().0.iter().map(|word| i64::from_le_bytes(*word)).collect();
+                let Summed::Updates(weights) = of else { panic!("no gradients are summed here") };
                 self.sums.push((words, weights.len()));
                 let next = ModelRef { digest: Digest::of(model.digest.as_bytes()), bytes: model.bytes };
                 self.study.handle(self.now, Input::Applied(next)).expect("the shell is believed");

@@ -80,13 +80,25 @@ pub enum Effect {
         model: ModelRef,
         /// The running sum.
         sum: Digest,
-        /// The weights of the sites in it.
-        weights: Vec<u32>,
+        /// What it is a sum of.
+        of: Summed,
     },
     /// Tell the site that waits for the receipt of its upload.
     Receipt(SiteId, RoundId, Result<(), Rejection>),
     /// A stored sum is of no more use.
     Discard(Digest),
+}
+
+/// What a running sum is a sum of, and how the mean change of the model is read from it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Summed {
+    /// Updates in units of 2^-32, each times its site's weight; these are the weights.
+    Updates(Vec<u32>),
+    /// Clipped gradients with shared noise: a unit of the sum changes the model by this much (FedSGD, McMahan et al. 2017).
+    Gradients {
+        /// Below zero: minus the step size times the grid's step, over the expected number of patients of all sites.
+        per_unit: f64,
+    },
 }
 
 /// One addition to the running sum.

@@ -113,7 +113,8 @@ impl Shell {
                     };
                     self.study.handle(at(now), answer).expect("the shell is believed");
                 }
-                Effect::Apply { weights, .. } => {
+                Effect::Apply { of: Summed::Gradients { .. }, .. } => panic!("no gradients are summed here"),
+                Effect::Apply { of: Summed::Updates(weights), .. } => {
                     let model = ModelRef { digest: Digest::of(&[weights.len() as u8, 99]), bytes: 40 };
                     self.study.handle(at(now), Input::Applied(model)).expect("the shell is believed");
                 }
