@@ -40,7 +40,7 @@ pub use clip::{Clip, Reach};
 pub use forecast::{NoisyRun, Outlook};
 pub use noise::{
     CONTRIBUTIONS_MAX, DiscreteGaussian, EntropyError, Grid, NoiseError, NoiseStream, NoiseStreams, RoundedGaussian,
-    SecretNoise, SimulatedNoise, SumNoise, distance_to_rounded_gaussian,
+    SecretNoise, SimulatedNoise, Skellam, SumNoise, distance_to_rounded_gaussian,
 };
 pub use paid::{Paid, PaidHistogramError, PaidSteps, PaidStepsError};
 pub use release::{Guarantee, PolicyStance, Released, Unprotected, UnprotectedRefused};

@@ -14,6 +14,7 @@
 mod exact;
 mod fast;
 mod grid;
+pub(crate) mod skellam;
 mod source;
 mod sum;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub(crate) mod testing;
 pub use exact::{DiscreteGaussian, distance_to_rounded_gaussian};
 pub use fast::RoundedGaussian;
 pub use grid::{CONTRIBUTIONS_MAX, Grid};
+pub use skellam::Skellam;
 pub use source::{EntropyError, NoiseStream, NoiseStreams, SecretNoise, SimulatedNoise};
 pub use sum::SumNoise;
 
@@ -51,6 +53,12 @@ pub enum NoiseError {
         in_grid_units: f64,
         /// The largest there is.
         largest: f64,
+    },
+    /// A variance that no noise has.
+    #[error("{variance} is no variance of noise; write a positive number of squared grid units")]
+    NoVariance {
+        /// What was asked for.
+        variance: f64,
     },
     /// A sum that clipped contributions cannot have: infinite, NaN, or beyond every bound on their norms.
     #[error(
