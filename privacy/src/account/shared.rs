@@ -26,7 +26,7 @@
 //! L is a sum of independent terms with
 //! - **shape**, T d of them: to leading order γ/24 (t⁴ - 6t² + 3), t = x / √v, with γ the difference of the fourth
 //!   cumulants over v²: (v + 1/120) / v² for Skellam and 1/120 / v² for a discrete Gaussian (Sheppard). Quadratic mean γ/√24,
-//!   and at most 1150 γ for |t| ≤ 13. **Proven to leading order; the next is smaller by √v, and the constants are checked
+//!   and at most 1150 γ for |t| ≤ 13. **Proven to leading order; the next is smaller by v, and the constants are checked
 //!   against exact probabilities below.**
 //! - **sampler**, one for each share: [`skellam::ERROR_TYPICAL`], [`skellam::ERROR_MAX`]; discrete Gaussians have none.
 //! - **sum of discrete Gaussians**: τ a coordinate.
