@@ -14,7 +14,8 @@ use std::sync::Arc;
 /// Draws that are made before they are added: a part of a page.
 const DRAWN_AT_ONCE: usize = 256;
 
-/// The noise that a sum over sites must carry: on the finer grid, in shares of as many honest sites.
+/// The noise that a sum over sites must carry: on the finer grid, in shares of as many honest sites. One sum is charged as
+/// `Mechanism::SampledGaussian` with `multiplier`, and the study's δ less [`Self::missed_delta`] is what there is to spend.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SharedNoise {
     grid: Grid,

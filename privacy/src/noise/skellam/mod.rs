@@ -3,7 +3,7 @@
 //! variance v and fourth cumulant v, and no approximation by a Gaussian is made anywhere.
 //!
 //! - `wide`, from v = 2^16: cells under an integer staircase, each draw kept with a probability near 1 that `shape` says.
-//! - `narrow`, below: a table of all probabilities, as a Poisson variable's own rejection gains nothing there.
+//! - `narrow`, below: a table of all probabilities, which are few there.
 //! - `cells` draws from rows of weights of 128 bits, for both.
 //!
 //! # What it rests on
