@@ -204,6 +204,31 @@ mod tests {
         values.iter().map(|value| value / total).collect()
     }
 
+    /// Narrow noise and a large step of one patient, where nothing is near a Gaussian: E over the integers, term by term.
+    #[test]
+    fn sampled_skellam_is_within_the_theorem_in_both_directions() {
+        for (variance, shift, rate) in [(20.0, 1_i64, 0.3), (20.0, 3, 0.05), (60.0, 4, 0.6)] {
+            let half = skellam(variance);
+            let without = |x: i64| half[x.unsigned_abs() as usize];
+            let mixed = |x: i64| (1.0 - rate) * without(x) + rate * without(x - shift);
+            let reach = half.len() as i64 - 1 - shift;
+            let norms = Norms::of(shift as f64, 1.0);
+            for order in 2..=8 {
+                let a = f64::from(order);
+                let of = |over: &dyn Fn(i64) -> f64, under: &dyn Fn(i64) -> f64| {
+                    let terms = (-reach..=reach).map(|x| under(x) * (over(x) / under(x)).powi(order));
+                    terms.sum::<f64>().ln() / (a - 1.0)
+                };
+                let (added, removed) = (of(&mixed, &without), of(&without, &mixed));
+                let bound = sampled_at_whole(rate, a, |k| (k - 1.0) * norms.skellam_rdp(variance, k));
+                assert!(removed <= added * (1.0 + 1e-9), "v = {variance}, order {order}: {removed} and {added}");
+                assert!(added <= bound, "v = {variance}, order {order}: {added} is more than {bound}");
+                // The theorem is loose by about 1 + 1/v, and more in high orders.
+                assert!(added > 0.6 * bound, "v = {variance}, order {order}: {added} is far below {bound}");
+            }
+        }
+    }
+
     /// The constants of the shape, from exact probabilities and not from their leading order.
     #[test]
     fn likelihood_ratio_to_the_rounded_gaussian_is_within_its_constants() {

@@ -238,6 +238,23 @@ mod tests {
         }
     }
 
+    /// In the units of the sum; over a million draws six standard deviations are 0.85 % of the variance.
+    #[test]
+    fn a_sum_carries_the_multiplier_times_what_a_patient_changes() {
+        const ENTRIES: usize = 1_000_000;
+        for law in LAWS {
+            let noise = shared(law, 3);
+            let share = noise.share().expect("in range");
+            let mut sums = vec![0; ENTRIES];
+            let blocks = share.blocks(3, &mut streams(6)).expect("streams");
+            blocks.into_iter().for_each(|mut block| block.add_to(&mut sums));
+            let claimed = 1.3 * noise.grid().sensitivity();
+            let statistic: f64 = sums.iter().map(|x| (noise.grid().value(*x) / claimed).powi(2)).sum();
+            let n = ENTRIES as f64;
+            assert!((statistic - n).abs() < 6.0 * (2.0 * n).sqrt(), "{law:?}: {}", statistic / n);
+        }
+    }
+
     #[test]
     fn noise_repeats_by_key_whatever_the_threads_and_parts() {
         for law in LAWS {
