@@ -175,8 +175,13 @@ mod tests {
             noise(LocalNoise::Skellam, 1.0, entries, 7).missed_delta(steps, Epsilon::new(epsilon).expect("an epsilon"))
         };
         let one = missed(10_000_000, 10_000, 1.0);
-        assert!(missed(10_000_000, 40_000, 1.0) > 1.9 * one, "as the root of the steps");
-        assert!(missed(40_000_000, 10_000, 1.0) > 1.9 * one, "as the root of the entries");
+        let as_the_root = 1.9..2.0;
+        assert!(as_the_root.contains(&(missed(10_000_000, 40_000, 1.0) / one)));
+        assert!(as_the_root.contains(&(missed(40_000_000, 10_000, 1.0) / one)));
+        // e^(3h) - 1, with h no less than the √(2 · 61) deviations that a normal sum would need.
+        let variance = noise(LocalNoise::Skellam, 1.0, 10_000_000, 7).total_variance();
+        let least = 3.0 * (2.0 * 61.0 * 1e11 / 24.0_f64).sqrt() / variance;
+        assert!(one > least && one < 2.0 * least, "{one:e} and {least:e}");
         assert!(missed(10_000_000, 10_000, 20.0) > one);
         assert_eq!(missed(10_000_000, 10_000, 800.0), 1.0, "an epsilon without meaning has no small delta");
     }
