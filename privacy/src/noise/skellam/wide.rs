@@ -6,7 +6,7 @@
 //! X = r(2j 2^b + r) / 4^b M + k² (s² - v)/2v s² - ([`excess_over_gaussian`]), which leaves exp(-k²/2s²) by the first term
 //! and the Skellam distribution by the others. X is at most 0.3 and mostly below 0.02: 16 bits nearly always tell
 //! that the draw is kept. Where they do not, the first term is computed in integers and the rest is so small that its
-//! rounding in floating point does not matter (at most 2^-29 t² of it for a large v).
+//! rounding in floating point does not matter: it is below 2^-29 t² for a large v.
 
 use super::cells::Cells;
 use super::shape::excess_over_gaussian;
