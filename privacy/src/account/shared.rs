@@ -26,7 +26,7 @@
 //! L is a sum of independent terms with
 //! - **shape**, T d of them: to leading order γ/24 (t⁴ - 6t² + 3), t = x / √v, with γ the difference of the fourth
 //!   cumulants over v²: (v + 1/120) / v² for Skellam and 1/120 / v² for a discrete Gaussian (Sheppard). Quadratic mean γ/√24,
-//!   and at most 1150 γ for |t| ≤ 13. **Proven to leading order; the next is smaller by √v, and the constants are checked
+//!   and at most 1150 γ for |t| ≤ 13. **Proven to leading order; the next is smaller by v, and the constants are checked
 //!   against exact probabilities below.**
 //! - **sampler**, one for each share: [`skellam::ERROR_TYPICAL`], [`skellam::ERROR_MAX`]; discrete Gaussians have none.
 //! - **sum of discrete Gaussians**: τ a coordinate.
@@ -175,8 +175,13 @@ mod tests {
             noise(LocalNoise::Skellam, 1.0, entries, 7).missed_delta(steps, Epsilon::new(epsilon).expect("an epsilon"))
         };
         let one = missed(10_000_000, 10_000, 1.0);
-        assert!(missed(10_000_000, 40_000, 1.0) > 1.9 * one, "as the root of the steps");
-        assert!(missed(40_000_000, 10_000, 1.0) > 1.9 * one, "as the root of the entries");
+        let as_the_root = 1.9..2.0;
+        assert!(as_the_root.contains(&(missed(10_000_000, 40_000, 1.0) / one)));
+        assert!(as_the_root.contains(&(missed(40_000_000, 10_000, 1.0) / one)));
+        // e^(3h) - 1, with h no less than the √(2 · 61) deviations that a normal sum would need.
+        let variance = noise(LocalNoise::Skellam, 1.0, 10_000_000, 7).total_variance();
+        let least = 3.0 * (2.0 * 61.0 * 1e11 / 24.0_f64).sqrt() / variance;
+        assert!(one > least && one < 2.0 * least, "{one:e} and {least:e}");
         assert!(missed(10_000_000, 10_000, 20.0) > one);
         assert_eq!(missed(10_000_000, 10_000, 800.0), 1.0, "an epsilon without meaning has no small delta");
     }
@@ -202,6 +207,31 @@ mod tests {
         let total = values[0] + 2.0 * values[1..].iter().sum::<f64>();
         values.truncate(reach);
         values.iter().map(|value| value / total).collect()
+    }
+
+    /// Narrow noise and a large step of one patient, where nothing is near a Gaussian: E over the integers, term by term.
+    #[test]
+    fn sampled_skellam_is_within_the_theorem_in_both_directions() {
+        for (variance, shift, rate) in [(20.0, 1_i64, 0.3), (20.0, 3, 0.05), (60.0, 4, 0.6)] {
+            let half = skellam(variance);
+            let without = |x: i64| half[x.unsigned_abs() as usize];
+            let mixed = |x: i64| (1.0 - rate) * without(x) + rate * without(x - shift);
+            let reach = half.len() as i64 - 1 - shift;
+            let norms = Norms::of(shift as f64, 1.0);
+            for order in 2..=8 {
+                let a = f64::from(order);
+                let of = |over: &dyn Fn(i64) -> f64, under: &dyn Fn(i64) -> f64| {
+                    let terms = (-reach..=reach).map(|x| under(x) * (over(x) / under(x)).powi(order));
+                    terms.sum::<f64>().ln() / (a - 1.0)
+                };
+                let (added, removed) = (of(&mixed, &without), of(&without, &mixed));
+                let bound = sampled_at_whole(rate, a, |k| (k - 1.0) * norms.skellam_rdp(variance, k));
+                assert!(removed <= added * (1.0 + 1e-9), "v = {variance}, order {order}: {removed} and {added}");
+                assert!(added <= bound, "v = {variance}, order {order}: {added} is more than {bound}");
+                // The theorem is loose by about 1 + 1/v, and more in high orders.
+                assert!(added > 0.6 * bound, "v = {variance}, order {order}: {added} is far below {bound}");
+            }
+        }
     }
 
     /// The constants of the shape, from exact probabilities and not from their leading order.

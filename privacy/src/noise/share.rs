@@ -14,7 +14,8 @@ use std::sync::Arc;
 /// Draws that are made before they are added: a part of a page.
 const DRAWN_AT_ONCE: usize = 256;
 
-/// The noise that a sum over sites must carry: on the finer grid, in shares of as many honest sites.
+/// The noise that a sum over sites must carry: on the finer grid, in shares of as many honest sites. One sum is charged as
+/// `Mechanism::SampledGaussian` with `multiplier`, and the study's δ less [`Self::missed_delta`] is what there is to spend.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SharedNoise {
     grid: Grid,
@@ -234,6 +235,23 @@ mod tests {
             let spread = (96.0 + u * (204.0 + u * (62.0 + u))).sqrt() * variance * variance / root;
             assert!(error < 6.0 * spread, "{law:?}: fourth moment off by {error}");
             assert!(law != LocalNoise::Skellam || 12.0 * spread < fourth_cumulant, "a Gaussian would be found out");
+        }
+    }
+
+    /// In the units of the sum; over a million draws six standard deviations are 0.85 % of the variance.
+    #[test]
+    fn a_sum_carries_the_multiplier_times_what_a_patient_changes() {
+        const ENTRIES: usize = 1_000_000;
+        for law in LAWS {
+            let noise = shared(law, 3);
+            let share = noise.share().expect("in range");
+            let mut sums = vec![0; ENTRIES];
+            let blocks = share.blocks(3, &mut streams(6)).expect("streams");
+            blocks.into_iter().for_each(|mut block| block.add_to(&mut sums));
+            let claimed = 1.3 * noise.grid().sensitivity();
+            let statistic: f64 = sums.iter().map(|x| (noise.grid().value(*x) / claimed).powi(2)).sum();
+            let n = ENTRIES as f64;
+            assert!((statistic - n).abs() < 6.0 * (2.0 * n).sqrt(), "{law:?}: {}", statistic / n);
         }
     }
 

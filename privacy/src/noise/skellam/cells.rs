@@ -1,4 +1,4 @@
-//! Which of a row of cells: exactly by weights of 128 bits, at the price of 64 random bits but once in 2^50 draws.
+//! Which of a row of cells: exactly by weights of 128 bits, at the price of 64 random bits but once in 10^9 draws.
 //!
 //! A uniform number of 128 bits is compared with cumulative weights (inversion), its upper half first; the lower half is
 //! drawn only where the upper one does not tell. A guide table (Chen and Asau 1974) says where to begin.

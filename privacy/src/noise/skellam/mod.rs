@@ -3,7 +3,7 @@
 //! variance v and fourth cumulant v, and no approximation by a Gaussian is made anywhere.
 //!
 //! - `wide`, from v = 2^16: cells under an integer staircase, each draw kept with a probability near 1 that `shape` says.
-//! - `narrow`, below: a table of all probabilities, as a Poisson variable's own rejection gains nothing there.
+//! - `narrow`, below: a table of all probabilities, which are few there.
 //! - `cells` draws from rows of weights of 128 bits, for both.
 //!
 //! # What it rests on
@@ -13,9 +13,9 @@
 //!   make it too little by a third of one, as X < 0.3. What X has from floating point is below (2^-29 + 17/v) t² for t = k/√v,
 //!   to 2^-50 of itself. So from v = 2^40 on ([`ACCOUNTED_FROM`]) ln P(k) is right within a range of 3.4 units of 2^-64, in
 //!   which a constant does not matter: [`ERROR_MAX`], and [`ERROR_TYPICAL`] in the quadratic mean. (At v = 2^16 it is 2^-54
-//!   for |t| ≤ 9.) A cell weighs what it should to 60 units of 2^-128, which up to t = 8
-//!   is below 2^-68 of it, and cells end after 13 standard deviations. The 640 cells beyond t = 8 move less than [`TAIL`] of
-//!   the mass. [`crate::SharedNoise::missed_delta`] puts all three into δ.
+//!   for |t| ≤ 9.) A cell weighs what it should to 60 units of 2^-128, which up to t = 8 is below 2^-68 of it, and cells end
+//!   after 13 standard deviations. The 640 cells beyond t = 8 move less than [`TAIL`] of the mass.
+//!   [`crate::SharedNoise::missed_delta`] puts all three into δ.
 //! - **Narrow.** Ratios of Bessel functions in f64: a relative 10^-12 of each probability. [`super::Grid`] never comes here:
 //!   its noise is wider than 10^4 steps, and 2^29 of them for [`super::Grid::shared`]. Who accounts for narrow noise takes the
 //!   table on trust.
@@ -32,7 +32,7 @@ use super::{NoiseError, NoiseStream};
 use narrow::Narrow;
 use wide::Wide;
 
-/// The deviation whose draws, and sums of a thousand of them, stay inside 64 bits.
+/// A deviation of 2^50: draws, and sums of a hundred of them, stay inside 64 bits.
 const VARIANCE_MAX: f64 = (1_u128 << 100) as f64;
 /// From here on the series of `shape` converges fast, and a table would be large.
 const WIDE_FROM: f64 = (1_u32 << 16) as f64;
@@ -46,7 +46,7 @@ pub(crate) const ERROR_TYPICAL: f64 = 1.0 / (1_u64 << 63) as f64;
 /// Total variation distance that the units and the end of the cells beyond t = 8 cost each draw.
 pub(crate) const TAIL: f64 = 1.0 / (1_u128 << 113) as f64;
 
-/// A Skellam distribution around 0. Making one takes about 50 µs and drawing some 30 ns: keep it for many draws.
+/// A Skellam distribution around 0. Making one takes about 50 µs and drawing about 20 ns: keep it for many draws.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Skellam {
     variance: f64,

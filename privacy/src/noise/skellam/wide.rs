@@ -6,7 +6,7 @@
 //! X = r(2j 2^b + r) / 4^b M + k² (s² - v)/2v s² - ([`excess_over_gaussian`]), which leaves exp(-k²/2s²) by the first term
 //! and the Skellam distribution by the others. X is at most 0.3 and mostly below 0.02: 16 bits nearly always tell
 //! that the draw is kept. Where they do not, the first term is computed in integers and the rest is so small that its
-//! rounding in floating point does not matter (at most 2^-29 t² of it for a large v).
+//! rounding in floating point does not matter: it is below 2^-29 t² for a large v.
 
 use super::cells::Cells;
 use super::shape::excess_over_gaussian;
@@ -55,7 +55,7 @@ impl Wide {
             let word = bits.next_u64();
             let (negative, coin) = ((word & 1) as i64, (word >> 1) as u16);
             let place = word >> (u64::BITS - self.cell_bits);
-            if coin < self.kept_from[cell] && !self.keeps(cell, place, coin, bits) {
+            if coin < self.kept_from[cell] && !exp_minus(self.exponent(cell, place), coin, bits) {
                 continue;
             }
             let magnitude = (((cell as u64) << self.cell_bits) | place) as i64;
@@ -64,19 +64,6 @@ impl Wide {
             }
             return (magnitude ^ -negative) + negative;
         }
-    }
-
-    /// Falls with probability exp(-X), by a row of coins X, X/2, X/3 ... of which the first has begun with 16 bits.
-    #[cold]
-    fn keeps(&self, cell: usize, place: u64, coin: u16, bits: &mut ChaCha20Rng) -> bool {
-        let exponent = self.exponent(cell, place);
-        let mut uniform = u64::from(coin) << 48 | bits.next_u64() >> 16;
-        let mut k = 1;
-        while u128::from(uniform) < exponent / k {
-            k += 1;
-            uniform = bits.next_u64();
-        }
-        k % 2 == 1
     }
 
     /// X, in units of 2^-64.
@@ -106,6 +93,19 @@ impl Wide {
         let bound = (2.0 * cell as f64 + 1.0) / float(self.denominator) + rest;
         (bound * 65_536.0).ceil() as u16 + 1
     }
+}
+
+/// Falls with probability exp(-X), for X in units of 2^-64, by a row of coins X, X/2, X/3 ... of which the first has begun
+/// with 16 bits (Canonne, Kamath and Steinke 2020, algorithm 1).
+#[cold]
+fn exp_minus(exponent: u128, coin: u16, bits: &mut ChaCha20Rng) -> bool {
+    let mut uniform = u64::from(coin) << 48 | bits.next_u64() >> 16;
+    let mut k = 1;
+    while u128::from(uniform) < exponent / k {
+        k += 1;
+        uniform = bits.next_u64();
+    }
+    k % 2 == 1
 }
 
 /// A number times 2^16.
@@ -162,6 +162,8 @@ fn product(a: u128, b: u128) -> u128 {
 mod tests {
     use super::super::narrow::ratios_to_zero;
     use super::*;
+    use crate::noise::testing::chi_squared_limit;
+    use rand_chacha::rand_core::SeedableRng;
 
     /// Of many sizes, both sides of a change of the cells' width, and where adding 16 changes nothing.
     const VARIANCES: [f64; 9] =
@@ -239,6 +241,61 @@ mod tests {
                     assert!(exponent <= surely && surely < 1 << 63, "v = {variance}, cell {cell}, place {place}");
                 }
             }
+        }
+    }
+
+    /// Six standard deviations: wrong by chance for one seed in 10^8.
+    #[test]
+    fn a_coin_falls_by_its_exponential() {
+        const COINS: usize = 1_000_000;
+        let mut bits = ChaCha20Rng::from_seed([3; 32]);
+        for exponent in [0.0, 1e-3, 0.02, 0.3, 0.9] {
+            let scaled = (exponent * 2.0_f64.powi(64)) as u128;
+            let falls = |_: &usize| {
+                let coin = bits.next_u32() as u16;
+                exp_minus(scaled, coin, &mut bits)
+            };
+            let seen = (0..COINS).filter(falls).count() as f64 / COINS as f64;
+            let expected = (-exponent).exp();
+            let spread = (expected * (1.0 - expected) / COINS as f64).sqrt();
+            assert!((seen - expected).abs() <= 6.0 * spread, "X = {exponent}: {seen} of {expected}");
+        }
+    }
+
+    /// Within a cell of four integers probabilities fall by t/s a step: the mean of t (place - 3/2), to six standard errors,
+    /// of which a sampler that keeps every proposal would be twelve off.
+    #[test]
+    fn draws_are_thrown_away_where_the_distribution_falls() {
+        const DRAWS: usize = 8_000_000;
+        let variance = 65_536.0;
+        let of = |k: u64| (k / 4 * 4) as f64 / 256.0 * ((k % 4) as f64 - 1.5);
+        let ratios = ratios_to_zero(variance);
+        let total = 2.0 * ratios.iter().sum::<f64>() - 1.0;
+        let mean_of = |of: &dyn Fn(u64) -> f64| {
+            (1_u64..).zip(&ratios[1..]).map(|(k, ratio)| 2.0 * ratio / total * of(k)).sum::<f64>()
+        };
+        let (wide, mut bits) = (Wide::new(variance), ChaCha20Rng::from_seed([5; 32]));
+        assert_eq!(wide.cell_bits, 2);
+        let seen = (0..DRAWS).map(|_| of(wide.draw(&mut bits).unsigned_abs())).sum::<f64>() / DRAWS as f64;
+        let (expected, spread) = (mean_of(&of), (mean_of(&|k| of(k).powi(2)) / DRAWS as f64).sqrt());
+        assert!((seen - expected).abs() < 6.0 * spread, "{seen} of {expected}");
+        assert!(expected < -12.0 * spread, "{expected}: a staircase would have a mean of 0");
+    }
+
+    /// Sign, and the last six bits of the place: all of one frequency, together.
+    #[test]
+    fn places_in_a_cell_are_uniform_for_both_signs() {
+        const DRAWS: usize = 1_000_000;
+        let mut bits = ChaCha20Rng::from_seed([4; 32]);
+        for variance in [2.0_f64.powi(31), 2.0_f64.powi(58)] {
+            let wide = Wide::new(variance);
+            let mut seen = [0.0; 128];
+            for draw in (0..DRAWS).map(|_| wide.draw(&mut bits)) {
+                seen[usize::from(draw < 0) * 64 + (draw.unsigned_abs() % 64) as usize] += 1.0;
+            }
+            let expected = DRAWS as f64 / 128.0;
+            let statistic: f64 = seen.iter().map(|seen: &f64| (seen - expected).powi(2) / expected).sum();
+            assert!(statistic < chi_squared_limit(127.0), "v = {variance}: {statistic}");
         }
     }
 
