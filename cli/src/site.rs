@@ -199,11 +199,14 @@ fn in_words(notice: &Notice) -> Option<String> {
             assumed_corrupt,
             dropouts_tolerated,
             honest_inputs,
+            noise_shares,
             ..
         } => format!(
             "round {round}: masked sum of the {} of {cohort} sites: {threshold} have to answer, {dropouts_tolerated} may \
-             vanish, {assumed_corrupt} may be traitors, at least {honest_inputs} honest ones in every sum",
-            plural(*summand)
+             vanish, {assumed_corrupt} may be traitors, at least {honest_inputs} honest ones in every sum{}",
+            plural(*summand),
+            noise_shares
+                .map_or_else(String::new, |honest| format!(", whose {honest} shares are all the noise counted on"))
         ),
         Notice::Sent { round, summand: Summand::Update, .. } => format!("round {round}: update sent"),
         Notice::Sent { round, summand: Summand::Scores, .. } => format!("round {round}: scores sent"),

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, watch};
 use wardround_identity::{Credentials, IdentityError, Role};
-use wardround_plan::{LedgerHead, Plan, RoundNumber, SiteId, StudyId, Timestamp};
+use wardround_plan::{LedgerHead, Plan, PrivacyMode, RoundNumber, SiteId, StudyId, Timestamp};
 use wardround_round::participant::{Effect, Event, Input, Site, Terms, UploadFailure};
 use wardround_round::{FromSite, Refusal, RefusalReason, RoundId, StudyOutcome};
 use wardround_storage::{Blobs, DatabaseError, LockError, Spool, SpoolLimits, StateLock, StorageError};
@@ -254,7 +254,8 @@ impl Agent {
             },
             Effect::Report(evaluation, scores) => {
                 let Ok(plan) = self.plan(&evaluation.study) else { return Ok(()) };
-                if scores.is_empty() {
+                // A plan that hides each site's update does not show it each site's patients.
+                if scores.is_empty() || plan.secagg.enabled {
                     return Ok(());
                 }
                 match self.desk.release_scores(&plan, scores).await {
@@ -287,7 +288,7 @@ impl Agent {
                 }
                 study
             }
-            Event::Decided { .. } | Event::Trained { .. } | Event::Sent { .. } => return,
+            Event::Decided { .. } | Event::Trained { .. } | Event::Masking { .. } | Event::Sent { .. } => return,
         };
         if let Ok(plan) = self.plan(over) {
             self.desk.settle(plan);
@@ -334,7 +335,7 @@ impl Agent {
             Event::Ended { study, outcome, .. } => {
                 self.tell(Notice::Ended { study: study.clone(), outcome: outcome.clone() });
             }
-            Event::Decided { .. } | Event::Trained { .. } | Event::Sent { .. } => {}
+            Event::Decided { .. } | Event::Trained { .. } | Event::Masking { .. } | Event::Sent { .. } => {}
         }
     }
 
@@ -350,5 +351,5 @@ fn not_sent(id: RoundId, refusal: &Refusal) -> Input {
 
 fn terms(plan: &Plan) -> Terms {
     let evaluate_every = std::num::NonZeroU32::new(plan.evaluation.every).unwrap_or(std::num::NonZeroU32::MIN);
-    Terms { evaluate_every, rounds: plan.study.rounds, hides_scores: plan.secagg.enabled }
+    Terms { evaluate_every, rounds: plan.study.rounds, hides_scores: plan.secagg.enabled, one_sum: plan.privacy.mode == PrivacyMode::Distributed }
 }

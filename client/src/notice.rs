@@ -64,6 +64,8 @@ pub enum Notice {
         dropouts_tolerated: u32,
         /// Honest sites in every sum that can come out.
         honest_inputs: u32,
+        /// Honest sites whose shares make up the noise that is counted on, where the noise is shared.
+        noise_shares: Option<u32>,
     },
     /// The update, or the scores, are in the coordinator's sum.
     Sent {

@@ -76,7 +76,8 @@ impl Policy {
         require(plan.secagg.enabled || self.config.allow_visible_updates, RefusalReason::PrivacyRequired, text)
     }
 
-    /// A site that adds the noise itself needs nobody's permission but its ledger's.
+    /// A site that adds noise itself, all of it or its share, needs nobody's permission but its ledger's and, for a share, its
+    /// terms for secure aggregation.
     fn allows_promise(&self, plan: &Plan) -> Result<(), Refusal> {
         let refused = match plan.privacy.mode {
             PrivacyMode::Site | PrivacyMode::Distributed => return Ok(()),

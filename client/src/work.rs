@@ -7,6 +7,7 @@ mod training;
 
 pub use contributing::Inboxes;
 
+use self::releasing::Leaving;
 use crate::backoff::Backoff;
 use crate::config::SiteConfig;
 use crate::folder::Folder;
@@ -203,8 +204,11 @@ impl Desk {
         let desk = self.clone();
         tokio::spawn(async move {
             let result = match desk.release_update(&plan, update).await {
-                Ok(released) if plan.secagg.enabled => desk.contribute_update(&plan, &id, model, released).await,
-                Ok(released) => desk.send(&id, released).await,
+                Ok(Leaving::WithNoise(unnoised)) => desk.contribute_gradients(&plan, &id, model, unnoised).await,
+                Ok(Leaving::AsItIs(released)) if plan.secagg.enabled => {
+                    desk.contribute_update(&plan, &id, model, released).await
+                }
+                Ok(Leaving::AsItIs(released)) => desk.send(&id, released).await,
                 Err(refused) => Err(UploadFailure::Rejected(refused.to_string())),
             };
             desk.uploaded(id, result).await;

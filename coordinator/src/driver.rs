@@ -344,8 +344,8 @@ impl Driver {
                 };
             }
             Effect::Read(sum) => return Ok(Some(Input::SumRead(self.sums.words(sum).await?))),
-            Effect::Apply { model, sum, weights } => {
-                return Ok(Some(Input::Applied(self.sums.apply(model, sum, weights).await?)));
+            Effect::Apply { model, sum, of } => {
+                return Ok(Some(Input::Applied(self.sums.apply(model, sum, of).await?)));
             }
             Effect::Discard(blob) => self.sums.discard(blob).await,
         }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_util::io::StreamReader;
 use wardround_plan::{Digest, Hasher, SiteId};
-use wardround_round::coordinator::Fold;
+use wardround_round::coordinator::{Fold, Summed};
 use wardround_round::masking::frame_length;
 use wardround_round::{ModelRef, RoundId, UpdateRef};
 use wardround_secagg::server::{CompleteUpload, Unmasker, UploadReceiver, accumulate};
@@ -164,12 +164,15 @@ impl Sums {
         Ok(read_i64(&mut self.read(&sum).await?, words as usize).await?)
     }
 
-    /// The next model: `model` moved by the weighted mean.
+    /// The next model: `model` moved by the weighted mean, or against the mean gradient.
     ///
     /// # Errors
     /// The disk.
-    pub async fn apply(&self, model: ModelRef, sum: Digest, weights: Vec<u32>) -> Result<ModelRef, SumError> {
-        let rule = FedAvg::new(TotalWeight::of(weights).ok_or(SumError::Empty)?);
+    pub async fn apply(&self, model: ModelRef, sum: Digest, of: Summed) -> Result<ModelRef, SumError> {
+        let rule = match of {
+            Summed::Updates(weights) => FedAvg::new(TotalWeight::of(weights).ok_or(SumError::Empty)?),
+            Summed::Gradients { per_unit } => FedAvg::of_gradients(per_unit),
+        };
         let (mut before, mut sums) = (self.read(&model.digest).await?, self.read(&sum).await?);
         let mut output = Output::new(&self.blobs).await?;
         let mut left = (model.bytes / 4) as usize;
@@ -319,7 +322,7 @@ mod tests {
         let turned = sums.fold(&fold(two, 2, None)).await.expect("adds");
         assert_eq!(sums.fold(&fold(one, 1, Some(turned))).await.expect("adds"), both, "order changes no bit");
         let model = ModelRef { digest: model, bytes: count as u64 * 4 };
-        let next = sums.apply(model, both, vec![1, 2]).await.expect("applies");
+        let next = sums.apply(model, both, Summed::Updates(vec![1, 2])).await.expect("applies");
         assert_eq!(next.digest, put(&blobs, &vec![4.0; count]).await);
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use wardround_plan::{Digest, Plan, SiteId, Timestamp};
-use wardround_round::coordinator::{Effect, Input, Study, Submission};
+use wardround_round::coordinator::{Effect, Input, Study, Submission, Summed};
 use wardround_round::{FromSite, ModelRef, RoundId, StudyOutcome, ToSite, UpdateRef};
 use wardround_strategy::{FedAvg, TotalWeight, fold};
 
@@ -60,7 +60,8 @@ impl Shell {
                 self.sums.insert(digest, sum[0]);
                 self.feed(Input::Folded(digest));
             }
-            Effect::Apply { model, sum, weights } => {
+            Effect::Apply { model, sum, of } => {
+                let Summed::Updates(weights) = of else { unreachable!("the plan shares no noise") };
                 let rule = FedAvg::new(TotalWeight::of(weights).expect("somebody took part"));
                 let next = rule.apply(&[self.values[&model.digest]], &[self.sums[&sum]]).next().expect("one weight");
                 let (digest, value) = stored(next);

@@ -44,7 +44,7 @@ pub use noise::{
     distance_to_rounded_gaussian,
 };
 pub use paid::{Paid, PaidHistogramError, PaidSteps, PaidStepsError};
-pub use release::{Guarantee, PolicyStance, Released, Unprotected, UnprotectedRefused};
+pub use release::{Guarantee, PolicyStance, Released, Unnoised, Unprotected, UnprotectedRefused};
 pub use round_audit::{RoundAudit, RoundAuditError};
 pub use sampling::{PoissonSample, SampleError};
 pub use steps::{PrivateSteps, StepError};

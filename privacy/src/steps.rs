@@ -2,8 +2,8 @@
 //! each once.
 
 use crate::{
-    Charge, Clip, ClipNorm, Mechanism, NoiseError, NoiseStreams, PoissonSample, SampleError, SamplingRate, StudyCost,
-    SumNoise, UnitError,
+    Charge, Clip, ClipNorm, Grid, Mechanism, NoiseError, NoiseStreams, PoissonSample, SampleError, SamplingRate,
+    StudyCost, SumNoise, UnitError, Unnoised,
 };
 use wardround_plan::{PatientPrivacy, Plan};
 
@@ -72,6 +72,21 @@ impl<N: NoiseStreams> PrivateSteps<N> {
         self.left = self.left.checked_sub(1).ok_or(StepError::NothingLeft)?;
         self.drawn = true;
         Ok(PoissonSample::draw(patients, self.rate, &mut self.streams)?)
+    }
+
+    /// The integers of a step's sum, for a masked sum on the plan's grid, in which all sites add
+    /// shares of noise. **They have none yet.**
+    ///
+    /// # Errors
+    /// [`StepError::OutOfTurn`], and [`StepError::Noise`] for what is no sum of clipped contributions.
+    pub fn unnoised(&mut self, clipped: &[f64], grid: &Grid) -> Result<Unnoised<Vec<i64>>, StepError> {
+        if !std::mem::take(&mut self.drawn) {
+            return Err(StepError::OutOfTurn);
+        }
+        let snap =
+            |(index, value): (usize, &f64)| grid.snap(*value).ok_or(NoiseError::NotClipped { index, value: *value });
+        let integers: Result<Vec<i64>, NoiseError> = clipped.iter().enumerate().map(snap).collect();
+        Ok(Unnoised::new(integers?))
     }
 
     /// C

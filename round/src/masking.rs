@@ -156,7 +156,7 @@ impl BlockNoise for Block {
 /// The number under which a site remembers that it took part in a sum: updates and scores of one round are two.
 pub fn session_round(id: &RoundId) -> Round {
     let scores = u64::from(id.summand == Summand::Scores);
-    Round(2 * u64::from(id.round.get()) + scores)
+    Round(u64::from(id.round.get()) | scores << 32)
 }
 
 /// Most bytes of a masked vector, with what frames it.
@@ -181,5 +181,81 @@ pub fn frame_length(bytes: [u8; 4]) -> Result<usize, String> {
         _ => {
             Err(format!("a part of the masked vector claims {length} bytes, at most {MESSAGE_BYTES_MAX} are possible"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wardround_plan::{Digest, StreamKey};
+    use wardround_privacy::SimulatedNoise;
+
+    const THRESHOLDS: Thresholds = Thresholds { threshold: 4, corrupt: 1, honest_min: 2 };
+
+    fn plan(mode: &str) -> Plan {
+        let text = include_str!("../../configs/phantoms-private.toml");
+        let text = text.replace("mode = \"site\"", &format!("mode = \"{mode}\""));
+        Plan::from_toml(&text.replace("local_steps = 20", "local_steps = 1")).expect("a good plan")
+    }
+
+    fn terms(plan: &Plan, summand: Summand) -> SumTerms {
+        let cost = StudyCost::of(plan).expect("a budget that can be kept");
+        let model = ModelRef { digest: Digest::of(b"model"), bytes: 40_000 };
+        SumTerms::of(plan, Some(&cost), summand, &model, THRESHOLDS).expect("small")
+    }
+
+    #[test]
+    fn only_gradients_of_a_plan_that_shares_its_noise_need_some() {
+        assert!(terms(&plan("distributed"), Summand::Update).noise.is_some());
+        assert!(terms(&plan("distributed"), Summand::Scores).noise.is_none(), "scores have all of theirs");
+        assert!(terms(&plan("site"), Summand::Update).noise.is_none(), "updates too");
+    }
+
+    #[test]
+    fn noise_is_counted_from_the_sites_that_are_honest_in_every_sum() {
+        let proposed = terms(&plan("distributed"), Summand::Update).proposed_noise().expect("noise");
+        assert_eq!(proposed.honest, 3, "four have to answer, one may be a traitor");
+    }
+
+    #[test]
+    fn less_noise_than_was_promised_or_from_more_shares_is_refused() {
+        let terms = terms(&plan("distributed"), Summand::Update);
+        let proposed = terms.proposed_noise().expect("noise");
+        assert!(terms.has_enough(Some(&proposed)));
+        let needed = terms.noise.expect("noise").total_variance();
+        for worse in [
+            DistributedNoise { total_variance: needed * (1.0 - 1e-12), ..proposed },
+            DistributedNoise { total_variance: f64::NAN, ..proposed },
+            DistributedNoise { honest: proposed.honest + 1, ..proposed },
+            DistributedNoise { law: NoiseLaw::DiscreteGaussian, ..proposed },
+            DistributedNoise { total_variance: needed * 2.0, ..proposed },
+        ] {
+            assert!(!terms.has_enough(Some(&worse)), "{worse:?}");
+        }
+        assert!(!terms.has_enough(None), "and so is none at all");
+    }
+
+    #[test]
+    fn all_noise_of_all_sites_fits_into_the_ring() {
+        let terms = terms(&plan("distributed"), Summand::Update);
+        assert!(terms.encoding.cannot_wrap(1000, &terms.vector, terms.proposed_noise().as_ref()));
+    }
+
+    #[test]
+    fn honest_shares_add_up_to_what_was_promised() {
+        const DRAWS: usize = 1 << 16;
+        let terms = terms(&plan("distributed"), Summand::Update);
+        let agreed = terms.proposed_noise().expect("noise");
+        let mut sum = vec![0_i64; DRAWS];
+        for site in 0..agreed.honest {
+            let streams = SimulatedNoise::new(&StreamKey::from_public_seed(u64::from(site)), "share");
+            let mut share = Share::new(&agreed, streams).expect("drawn");
+            assert!(share.variance() >= agreed.share_variance() && share.law() == agreed.law);
+            share.blocks(1).expect("one block")[0].add_to(&mut sum);
+        }
+        let needed = terms.noise.expect("noise").total_variance();
+        let variance = sum.iter().map(|draw| (*draw as f64).powi(2)).sum::<f64>() / DRAWS as f64;
+        // Six standard deviations of the chi-square are 3.3 % here.
+        assert!((variance / needed - 1.0).abs() < 0.033 + NOISE_ROOM - 1.0, "{}", variance / needed);
     }
 }

@@ -14,6 +14,12 @@ impl FedAvg {
         Self { per_unit: 1.0 / (total.as_f64() * UNITS) }
     }
 
+    /// The rule for a sum of gradients of which one unit changes the model by `per_unit`: FedSGD, a step of the server by the
+    /// gradient of all sites' patients (McMahan et al. 2017, section 2).
+    pub fn of_gradients(per_unit: f64) -> Self {
+        Self { per_unit }
+    }
+
     /// The next model, a slice at a time; `model` and `sum` are of equal length.
     pub fn apply<'a>(&self, model: &'a [f32], sum: &'a [i64]) -> impl Iterator<Item = f32> + 'a {
         let per_unit = self.per_unit;

@@ -24,4 +24,5 @@ mod puppet;
 mod rollback;
 mod scans;
 mod secrecy;
+mod shared_noise;
 mod studies;

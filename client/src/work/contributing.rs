@@ -5,6 +5,7 @@
 //! restarted has dropped out.
 
 use super::Desk;
+use super::training::unsalted;
 use crate::notice::Notice;
 use bytes::Bytes;
 use rand::SeedableRng;
@@ -12,14 +13,15 @@ use rand::rngs::{StdRng, SysRng};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
-use wardround_plan::{Hasher, Plan};
-use wardround_privacy::Released;
+use wardround_plan::{Hasher, Plan, PrivacyMode};
+use wardround_privacy::{Released, SecretNoise, Unnoised};
 use wardround_proto::Announced;
-use wardround_round::masking::{SumTerms, frame, session_round};
-use wardround_round::participant::UploadFailure;
+use wardround_round::masking::{Share, SumTerms, frame, session_round, vector_shape};
+use wardround_round::participant::{Event as SiteEvent, Input, UploadFailure};
 use wardround_round::{FromSite, ModelRef, ReportedScore, RoundId, UpdateRef, tally};
 use wardround_secagg::client::{Agreement, Client, Event, Output, Trained};
-use wardround_secagg::ring::{Rounding, Update, Weight};
+use wardround_secagg::ring::{NoiseShare, Rounding, Update, Weight};
+use wardround_secagg::session::SessionParams;
 use wardround_secagg::wire::{ConfigDigest, ModelDigest, StudyId};
 use wardround_storage::BlobWriter;
 
@@ -59,7 +61,7 @@ struct Session<'a> {
     desk: &'a Desk,
     plan: &'a Plan,
     id: &'a RoundId,
-    terms: SumTerms,
+    model: ModelRef,
     /// What was released; it and its masked form leave, and nothing else.
     released: Stored,
     /// Absent only while a thread has it.
@@ -72,6 +74,8 @@ struct Session<'a> {
 enum Stored {
     /// On disk.
     Update(UpdateRef),
+    /// On disk, without noise: it gets this site's share of it with the masks.
+    Gradients(Unnoised<UpdateRef>),
     /// The words of a tally.
     Scores(Arc<Vec<i64>>),
 }
@@ -86,6 +90,17 @@ impl Desk {
         update: Released<UpdateRef>,
     ) -> Result<(), UploadFailure> {
         self.contribute(plan, id, model, Stored::Update(update.into_value())).await
+    }
+
+    /// The same with gradients that get this site's share of the noise.
+    pub(super) async fn contribute_gradients(
+        &self,
+        plan: &Plan,
+        id: &RoundId,
+        model: ModelRef,
+        gradients: Released<Unnoised<UpdateRef>>,
+    ) -> Result<(), UploadFailure> {
+        self.contribute(plan, id, model, Stored::Gradients(gradients.into_value())).await
     }
 
     /// The same with released scores.
@@ -108,11 +123,9 @@ impl Desk {
         released: Stored,
     ) -> Result<(), UploadFailure> {
         let mut inbox = self.inboxes.open(id);
-        let terms = SumTerms::of(plan, id.summand, &model);
-        let terms = terms.ok_or_else(|| UploadFailure::Rejected("no plan has a model of this size".into()))?;
-        let client = self.client(plan, id, model, &terms).await.map_err(UploadFailure::Rejected)?;
+        let client = self.client(plan, id, model).await.map_err(UploadFailure::Rejected)?;
         let rng = StdRng::try_from_rng(&mut SysRng).map_err(|error| UploadFailure::Rejected(error.to_string()))?;
-        let mut session = Session { desk: self, plan, id, terms, released, client: Some(client), rng };
+        let mut session = Session { desk: self, plan, id, model, released, client: Some(client), rng };
         let result = session.run(&mut inbox).await;
         self.inboxes.close(id);
         result
@@ -129,26 +142,62 @@ impl Desk {
         }
     }
 
+    /// A sum is made by the plan, whatever the coordinator proposes; gives this site's share of the noise where the sum needs
+    /// some, from fresh randomness.
+    async fn share(
+        &self,
+        plan: &Plan,
+        id: &RoundId,
+        model: &ModelRef,
+        params: &SessionParams,
+    ) -> Result<Option<Box<dyn NoiseShare + Send>>, String> {
+        let cost = match plan.privacy.mode {
+            PrivacyMode::Distributed => Some(self.payments.cost(plan).await.map_err(|no| no.to_string())?),
+            PrivacyMode::Site | PrivacyMode::Client | PrivacyMode::None => None,
+        };
+        let (sites, thresholds) = (params.participants.len(), &params.thresholds);
+        let planned = plan.secagg.threshold(u32::try_from(sites).unwrap_or(u32::MAX));
+        if planned != Some((thresholds.threshold, thresholds.corrupt)) || sites < plan.study.min_sites as usize {
+            return Err("the session's thresholds are not the plan's for so many sites".into());
+        }
+        let terms = SumTerms::of(plan, cost.as_deref(), id.summand, model, params.thresholds)?;
+        if (params.vector, params.encoding) != (terms.vector, terms.encoding) {
+            return Err("the session's ring is not the plan's".into());
+        }
+        if !terms.has_enough(params.noise.as_ref()) {
+            return Err("the session's noise is not what this site's patients were promised".into());
+        }
+        let Some(agreed) = &params.noise else { return Ok(None) };
+        let streams = SecretNoise::from_os().map_err(|error| error.to_string())?;
+        Ok(Some(Box::new(Share::new(agreed, streams)?)))
+    }
+
     /// What this site adds.
     async fn addend(&self, plan: &Plan, released: &Stored) -> Result<Addend, String> {
-        let update = match released {
+        let stored = match released {
             Stored::Scores(words) => return Ok(Addend::Weighted(words.to_vec(), Weight::ONE)),
             Stored::Update(update) => update,
+            Stored::Gradients(unnoised) => unnoised.value(),
         };
-        let bytes = self.spool.blobs().get_bytes(&update.digest).await.map_err(|error| error.to_string())?;
+        let bytes = self.spool.blobs().get_bytes(&stored.digest).await.map_err(|error| error.to_string())?;
+        if let Stored::Gradients(_) = released {
+            let words = unsalted(&bytes).ok_or("the stored gradients are too short")?;
+            return Ok(Addend::Weighted(words, Weight::ONE));
+        }
         let weight = plan.weight_of(self.seat.name()).and_then(Weight::new);
         Addend::new(&bytes, weight.ok_or("the plan gives this site no weight")?, plan.weight_max())
     }
 
     /// What this site brings to every session, and what it has done before.
-    async fn client(&self, plan: &Plan, id: &RoundId, model: ModelRef, terms: &SumTerms) -> Result<Client, String> {
+    async fn client(&self, plan: &Plan, id: &RoundId, model: ModelRef) -> Result<Client, String> {
         let site = self.seat.site()?;
+        let vector = vector_shape(plan, id.summand, &model).ok_or("no plan has a model of this size")?;
         let trained = Trained {
             study: StudyId::of_study(&id.study),
             round: session_round(id),
             model: ModelDigest(model.digest),
             config: ConfigDigest(plan.digest().0),
-            coordinates: terms.vector.coordinates(),
+            coordinates: vector.coordinates(),
         };
         let history = self.journal.secagg_history().await.map_err(|error| error.to_string())?;
         Ok(Client::new(site, trained, history))
@@ -216,14 +265,17 @@ impl Session<'_> {
     /// Masks the update piece by piece into a file, and sends that. In memory are the update and one piece.
     async fn mask_and_send(&mut self) -> Result<Vec<Output>, UploadFailure> {
         let rejected = |error: &dyn std::fmt::Display| UploadFailure::Rejected(error.to_string());
-        self.check_terms().map_err(UploadFailure::Rejected)?;
+        let params = self.client.as_ref().and_then(Client::params).cloned();
+        let params = params.ok_or_else(|| UploadFailure::Rejected("no session is open".into()))?;
+        let share = self.desk.share(self.plan, self.id, &self.model, &params).await.map_err(UploadFailure::Rejected)?;
         let addend = Arc::new(self.desk.addend(self.plan, &self.released).await.map_err(UploadFailure::Rejected)?);
         let client = self.client.as_ref().ok_or_else(|| UploadFailure::Rejected("no session is open".into()))?;
         let contribution = client.prepare(addend.update(), addend.weight(), Rounding::Nearest, &mut self.rng);
         let contribution = contribution.ok_or_else(|| UploadFailure::Rejected("no update was asked for".into()))?;
         let contribution = contribution.map_err(|refusal| rejected(&refusal))?;
+        self.used_up().await?;
         let mut masked = MaskedFile::new(self.desk).await?;
-        masked.messages(self.step(Event::Contribute(contribution, None))).await?;
+        masked.messages(self.step(Event::Contribute(contribution, share))).await?;
         while let Some(chunk) = self.next_chunk(&addend).await? {
             masked.message(&chunk).await?;
         }
@@ -233,6 +285,19 @@ impl Session<'_> {
         // Nobody asks for it again: a session is never repeated.
         self.desk.discard(UpdateRef { digest: object.digest }).await;
         sent.map(|()| Vec::new())
+    }
+
+    /// What must not be in two sums is on record as being in this one, before the first masked word leaves.
+    async fn used_up(&self) -> Result<(), UploadFailure> {
+        let (id, model) = (self.id.clone(), self.model);
+        if id.summand.is_update() && self.plan.privacy.mode != PrivacyMode::Distributed {
+            return Ok(());
+        }
+        let event = SiteEvent::Masking { id: id.clone(), model };
+        let stored = self.desk.journal.append((self.desk.clock)(), &event).await;
+        stored.map_err(|error| UploadFailure::Rejected(error.to_string()))?;
+        self.desk.finish_async(Input::Masking(id, model)).await;
+        Ok(())
     }
 
     /// The next piece, made on a thread that may take its time.
@@ -249,14 +314,6 @@ impl Session<'_> {
         chunk.map_err(|refusal| UploadFailure::Rejected(refusal.to_string()))
     }
 
-    /// A sum is made by the plan, whatever the coordinator proposes.
-    fn check_terms(&self) -> Result<(), String> {
-        let params = self.client.as_ref().and_then(Client::params).ok_or("no session is open")?;
-        let proposed = (params.vector, params.encoding, params.noise);
-        let SumTerms { vector, encoding } = self.terms;
-        if proposed == (vector, encoding, None) { Ok(()) } else { Err("the session's ring is not the plan's".into()) }
-    }
-
     fn tell(&self, agreed: &Agreement) {
         let notice = Notice::Agreed {
             study: self.id.study.clone(),
@@ -267,6 +324,7 @@ impl Session<'_> {
             assumed_corrupt: agreed.thresholds.corrupt,
             dropouts_tolerated: agreed.dropouts_tolerated,
             honest_inputs: agreed.honest_inputs,
+            noise_shares: agreed.noise_shares,
         };
         let _ = self.desk.notices.try_send(notice);
     }

@@ -172,9 +172,9 @@ pub(super) fn gradients(study: &mut Study, sites: usize) -> Option<Result<Summed
     let cost = study.secure.cost(&study.submission.plan);
     let thresholds = study.secure.session.as_ref().map(|session| session.server.params().thresholds);
     let (id, plan) = (study.progress.id(), &study.submission.plan);
-    let terms = thresholds.ok_or_else(|| "no session is open".into()).and_then(|thresholds| {
-        SumTerms::of(plan, cost.as_deref(), id.summand, &study.progress.model, thresholds)
-    });
+    let terms = thresholds
+        .ok_or_else(|| "no session is open".into())
+        .and_then(|thresholds| SumTerms::of(plan, cost.as_deref(), id.summand, &study.progress.model, thresholds));
     let patients = f64::from(plan.training.expected_batch_patients.unwrap_or(1)) * sites as f64;
     let per_step = plan.learning_rate(id.round, 0) / patients;
     Some(terms.and_then(|terms| {
@@ -331,7 +331,8 @@ fn end_stage(study: &mut Study, now: Timestamp) {
         let outputs = study.secure.session.as_mut().map(|session| session.server.deadline()).unwrap_or_default();
         return perform(study, now, outputs);
     }
-    let gone = |site: &&SiteId| !collecting::still_worth_waiting(study, site, now) && !session.left.contains(*site);
+    let lost = |site: &SiteId| open.out.contains_key(site) || !collecting::still_worth_waiting(study, site, now);
+    let gone = |site: &&SiteId| lost(site) && !session.left.contains(*site);
     let gone: Vec<SiteId> = session.sites.iter().filter(gone).cloned().collect();
     for site in gone {
         let Some(session) = study.secure.session.as_mut() else { return };

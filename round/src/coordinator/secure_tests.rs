@@ -2,7 +2,7 @@
 //! coordinator are lost at every step.
 
 use super::*;
-use crate::masking::{SumTerms, frame, frame_length, session_round};
+use crate::masking::{SumTerms, frame, frame_length, session_round, vector_shape};
 use crate::{FromSite, Invitation, ModelRef, ReportedScore, RoundId, Score, Summand, ToSite, UpdateRef, tally};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -316,13 +316,13 @@ impl House {
     fn begin(&mut self, to: &SiteId, invitation: Invitation) {
         let node = self.nodes.get_mut(to).expect("known");
         if node.session.as_ref().is_none_or(|(id, _)| *id != invitation.id) {
-            let terms = SumTerms::of(&plan(), invitation.id.summand, &invitation.model).expect("small");
+            let vector = vector_shape(&plan(), invitation.id.summand, &invitation.model).expect("small");
             let trained = Trained {
                 study: StudyId::of_study(&invitation.id.study),
                 round: session_round(&invitation.id),
                 model: ModelDigest(invitation.model.digest),
                 config: ConfigDigest(plan().digest().0),
-                coordinates: terms.vector.coordinates(),
+                coordinates: vector.coordinates(),
             };
             let client = Client::new(node.seat.clone(), trained, History::new(node.journal.iter().copied()));
             node.session = Some((invitation.id.clone(), client));
@@ -372,14 +372,12 @@ impl House {
             Summand::Update => Update::Reals(&values),
             Summand::Scores => Update::Integers(&words),
         };
-        let terms = SumTerms::of(&plan(), id.summand, &submission().model).expect("small");
         let now = self.now;
         let node = self.nodes.get_mut(from).expect("known");
         let Some((_, mut client)) = node.session.take() else { return };
-        assert_eq!(
-            client.params().map(|params| (params.vector, params.encoding)),
-            Some((terms.vector, terms.encoding))
-        );
+        let params = client.params().expect("a session");
+        let terms = SumTerms::of(&plan(), None, id.summand, &submission().model, params.thresholds).expect("small");
+        assert_eq!((params.vector, params.encoding), (terms.vector, terms.encoding));
         let contribution = client.prepare(addend, Weight::ONE, Rounding::Nearest, &mut self.rng);
         let contribution = contribution.expect("asked for").expect("a sound update");
         let mut file = Vec::new();

@@ -7,7 +7,7 @@ use crate::{
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
-use wardround_plan::{LedgerHead, PlanDigest, RoundNumber, StudyId, Timestamp};
+use wardround_plan::{Digest, LedgerHead, PlanDigest, RoundNumber, StudyId, Timestamp};
 
 /// What can happen to a site.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub enum Input {
     Trained(RoundId, Result<UpdateRef, Refusal>),
     /// Training stopped early because its round is over.
     TrainingCancelled(RoundId),
+    /// Masked words of this round leave from now on; the shell has stored [`Event::Masking`].
+    Masking(RoundId, ModelRef),
     /// The upload is done, or not.
     Uploaded(RoundId, Result<(), UploadFailure>),
     /// The site's privacy ledger has come this far, durably.
@@ -41,6 +43,8 @@ pub struct Terms {
     pub rounds: u32,
     /// Whether scores leave in a masked sum only.
     pub hides_scores: bool,
+    /// Whether an update may go into one sum only, since its noise is shared and was paid for once.
+    pub one_sum: bool,
 }
 
 /// Why an upload did not end with a receipt.
@@ -113,6 +117,8 @@ pub struct Site {
     jobs: VecDeque<Job>,
     busy: Option<Job>,
     ledger: Option<LedgerHead>,
+    /// A round that ended while it was trained for.
+    over: Option<RoundId>,
     effects: VecDeque<Effect>,
 }
 
@@ -121,7 +127,11 @@ pub struct Site {
 struct Part {
     /// Accepted by the policy on this connection.
     terms: Option<Terms>,
+    /// The plan that was last decided on.
+    plan: Option<PlanDigest>,
     trained: Option<Trained>,
+    /// Models whose scores went into a sum, and for which round.
+    told: BTreeMap<Digest, RoundNumber>,
     last_evaluated: Option<(Evaluation, Vec<ReportedScore>)>,
     ended: bool,
 }
@@ -129,6 +139,7 @@ struct Part {
 /// An update that is stored. It serves every attempt at its round that starts from the same model.
 #[derive(Clone)]
 struct Trained {
+    plan: Option<PlanDigest>,
     round: RoundNumber,
     model: ModelRef,
     update: UpdateRef,
@@ -167,7 +178,8 @@ impl Site {
             Input::Decided(study, plan, decision) => self.decided(now, study, plan, decision),
             Input::Trained(id, result) => self.trained(now, id, result),
             Input::TrainingCancelled(id) => drop(self.finish_training(&id)),
-            Input::Uploaded(id, result) => self.uploaded(now, &id, result),
+            Input::Masking(id, model) => self.masking(id, model),
+            Input::Uploaded(id, result) => self.uploaded(now, id, result),
             Input::Ledger(head) => {
                 self.ledger = Some(head).filter(|head| *head != LedgerHead::EMPTY);
                 self.tell_ledger();
@@ -215,6 +227,7 @@ impl Site {
     fn decided(&mut self, now: Timestamp, study: StudyId, plan: PlanDigest, decision: Result<Terms, Refusal>) {
         let part = self.studies.entry(study.clone()).or_default();
         part.terms = decision.as_ref().ok().copied();
+        part.plan = Some(plan);
         let last = part.last_evaluated.clone().filter(|_| part.terms.is_some_and(|terms| !terms.hides_scores));
         let answer = decision.map(|_| ());
         let refusal = answer.clone().err();
@@ -226,8 +239,14 @@ impl Site {
 
     fn invited(&mut self, invitation: Invitation) {
         let Some(part) = self.studies.get(&invitation.id.study).filter(|part| part.terms.is_some()) else { return };
-        let trained = part.trained.as_ref();
+        if part.terms.is_some_and(|terms| terms.hides_scores) && self.is_in_session_for(&invitation.id) {
+            return;
+        }
+        let trained = part.trained.as_ref().filter(|done| done.plan.is_some() && done.plan == part.plan);
         let stored = trained.filter(|done| done.round == invitation.id.round && done.model == invitation.model);
+        if invitation.id.summand == Summand::Scores && !part.may_tell(&invitation) {
+            return;
+        }
         let job = match (invitation.id.summand, stored) {
             (Summand::Scores, _) => self.measured_first(invitation),
             (Summand::Update, Some(done)) => Job::Upload(invitation.id, done.model, done.update),
@@ -238,6 +257,11 @@ impl Site {
             self.jobs.retain(|queued| !same_study_round_work(queued, &job));
             self.jobs.push_back(job);
         }
+    }
+
+    /// A session outlives a broken connection, and says so itself on the next.
+    fn is_in_session_for(&self, id: &RoundId) -> bool {
+        matches!(&self.busy, Some(Job::Upload(busy, ..) | Job::SumScores(busy, _)) if busy == id)
     }
 
     /// Scores are brought into a sum once there are some: the model is measured before, unless it was.
@@ -269,9 +293,7 @@ impl Site {
         let Some(model) = model.filter(|_| id.summand == Summand::Update) else { return };
         let done = part.trained.take_if(|trained| trained.round <= id.round);
         self.effects.extend(done.map(|trained| Effect::Discard(trained.update)));
-        let due =
-            |terms: Terms| id.round.get().is_multiple_of(terms.evaluate_every.get()) || id.round.get() >= terms.rounds;
-        if part.terms.is_some_and(due) {
+        if part.terms.is_some_and(|terms| terms.measures(id.round)) {
             self.want_evaluation(Evaluation { study: id.study, round: id.round, model });
         }
     }
@@ -306,18 +328,48 @@ impl Site {
         let Some(Job::Train(invitation)) = self.finish_training(&id) else { return };
         match result {
             Ok(update) => {
-                self.record(now, Event::Trained { id: id.clone(), model: invitation.model, update });
-                self.jobs.push_front(Job::Upload(id, invitation.model, update));
+                let plan = self.studies.get(&id.study).and_then(|part| part.plan);
+                self.record(now, Event::Trained { id: id.clone(), model: invitation.model, update, plan });
+                // It was done when the round ended; another attempt may want it.
+                if self.over.take().is_none_or(|over| over != id) {
+                    self.jobs.push_front(Job::Upload(id, invitation.model, update));
+                }
             }
             Err(refusal) => self.effects.push_back(Effect::Say(FromSite::RoundAnswer { id, answer: Err(refusal) })),
         }
     }
 
-    fn uploaded(&mut self, now: Timestamp, id: &RoundId, result: Result<(), UploadFailure>) {
-        let is_it = |job: &Job| matches!(job, Job::Upload(job, ..) | Job::SumScores(job, _) if job == id);
-        if self.finish(is_it).is_some() && result.is_ok() {
-            self.record(now, Event::Sent { id: id.clone() });
+    /// What was made for one sum is not used for another: after this an invitation trains again, and pays again.
+    fn masking(&mut self, id: RoundId, model: ModelRef) {
+        let part = self.studies.get(&id.study);
+        let used = part.filter(|part| part.gives_up(&id)).and_then(|part| part.trained.as_ref());
+        if let Some(used) = used.map(|trained| trained.update) {
+            self.jobs.retain(|job| !matches!(job, Job::Upload(_, _, update) if *update == used));
         }
+        self.apply(&Event::Masking { id, model });
+    }
+
+    fn uploaded(&mut self, now: Timestamp, id: RoundId, result: Result<(), UploadFailure>) {
+        let is_it = |job: &Job| matches!(job, Job::Upload(job, ..) | Job::SumScores(job, _) if *job == id);
+        let Some(job) = self.finish(is_it) else { return };
+        let one_sum = self.studies.get(&id.study).and_then(|part| part.terms).is_some_and(|terms| terms.one_sum);
+        if let (Job::Upload(_, _, update), true) = (job, one_sum) {
+            self.effects.extend(self.is_unused(&id.study, update).then_some(Effect::Discard(update)));
+        }
+        match result {
+            Ok(()) => self.record(now, Event::Sent { id }),
+            Err(UploadFailure::Broken) => {}
+            // Nobody has to wait for this site then.
+            Err(UploadFailure::Rejected(reason)) => {
+                let answer = Err(Refusal::new(RefusalReason::Internal, reason));
+                self.effects.push_back(Effect::Say(FromSite::RoundAnswer { id, answer }));
+            }
+        }
+    }
+
+    fn is_unused(&self, study: &StudyId, update: UpdateRef) -> bool {
+        let trained = self.studies.get(study).and_then(|part| part.trained.as_ref());
+        trained.is_none_or(|trained| trained.update != update)
     }
 
     fn evaluated(&mut self, now: Timestamp, evaluation: Evaluation, measured: Option<Measured>) {
@@ -359,12 +411,12 @@ impl Site {
 
     fn sum_scores(&mut self, id: RoundId, evaluation: Evaluation) {
         let last = self.studies.get(&id.study).and_then(|part| part.last_evaluated.as_ref());
-        match last.filter(|(measured, _)| *measured == evaluation) {
+        match last.filter(|(measured, reported)| *measured == evaluation && !reported.is_empty()) {
             Some((_, reported)) => self.effects.push_back(Effect::SumScores(id, evaluation.model, reported.clone())),
             None => {
                 self.busy = None;
                 let refusal =
-                    Refusal::new(RefusalReason::Internal, "the model could not be measured; the site's log says more");
+                    Refusal::new(RefusalReason::Internal, "no scores of this model may be told, or there are none");
                 self.effects.push_back(Effect::Say(FromSite::RoundAnswer { id, answer: Err(refusal) }));
                 self.start_next();
             }
@@ -383,7 +435,10 @@ impl Site {
 
     fn cancel(&mut self, is_over: impl Fn(&RoundId) -> bool) {
         match self.busy.as_ref().filter(|job| job.round().is_some_and(&is_over)) {
-            Some(Job::Train(invitation)) => self.effects.push_back(Effect::CancelTraining(invitation.id.clone())),
+            Some(Job::Train(invitation)) => {
+                self.over = Some(invitation.id.clone());
+                self.effects.push_back(Effect::CancelTraining(invitation.id.clone()));
+            }
             Some(Job::Upload(id, ..) | Job::SumScores(id, _)) => self.effects.push_back(Effect::EndSecagg(id.clone())),
             _ => {}
         }
@@ -400,9 +455,16 @@ impl Site {
             Event::Decided { study, .. } => {
                 self.studies.entry(study.clone()).or_default();
             }
-            Event::Trained { id, model, update } => {
+            Event::Trained { id, model, update, plan } => {
                 let part = self.studies.entry(id.study.clone()).or_default();
-                part.trained = Some(Trained { round: id.round, model: *model, update: *update });
+                part.trained = Some(Trained { plan: *plan, round: id.round, model: *model, update: *update });
+            }
+            Event::Masking { id, model } => {
+                let part = self.studies.entry(id.study.clone()).or_default();
+                match id.summand {
+                    Summand::Update => drop(part.trained.take_if(|trained| trained.round <= id.round)),
+                    Summand::Scores => drop(part.told.insert(model.digest, id.round)),
+                }
             }
             Event::Sent { .. } => {}
             Event::Evaluated { study, round, model, reported, .. } => {
@@ -411,6 +473,27 @@ impl Site {
             }
             Event::Ended { study, .. } => self.studies.entry(study.clone()).or_default().ended = true,
         }
+    }
+}
+
+impl Part {
+    /// Whether the scores of a model may go into a sum: only of rounds that are measured, and once for each model, so that two
+    /// sums over different sites differ by no site's scores.
+    fn may_tell(&self, invitation: &Invitation) -> bool {
+        let round = invitation.id.round;
+        let told = self.told.get(&invitation.model.digest);
+        self.terms.is_some_and(|terms| terms.measures(round)) && told.is_none_or(|told| *told == round)
+    }
+
+    /// Whether masking for this round uses up what was trained.
+    fn gives_up(&self, id: &RoundId) -> bool {
+        id.summand == Summand::Update && self.trained.as_ref().is_some_and(|trained| trained.round <= id.round)
+    }
+}
+
+impl Terms {
+    fn measures(&self, round: RoundNumber) -> bool {
+        round.get().is_multiple_of(self.evaluate_every.get()) || round.get() >= self.rounds
     }
 }
 

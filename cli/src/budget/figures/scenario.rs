@@ -9,7 +9,7 @@ use crate::exit::Failure;
 use crate::site::read_plan;
 use clap::Args;
 use std::path::PathBuf;
-use wardround_plan::{Accountant, Plan, PlanAdjacency, PlanError, PrivacyMode};
+use wardround_plan::{Accountant, Plan, PlanAdjacency, PlanError};
 use wardround_privacy::{Delta, Epsilon};
 
 #[derive(Debug, Args)]
@@ -90,9 +90,10 @@ impl Scenario {
             }
             None => (made_up(arguments)?, None),
         };
-        if plan.privacy.mode != PrivacyMode::Site {
+        if plan.privacy.patients().is_none() {
             return Err(Failure::input(
-                "the plan has no `privacy.mode = \"site\"`: no site pays, and no patient is promised anything",
+                "the plan's `privacy.mode` is neither \"site\" nor \"distributed\": no site pays, and no patient is promised \
+                 anything",
             ));
         }
         if let Some(epsilon) = arguments.epsilon {
