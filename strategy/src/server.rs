@@ -41,7 +41,8 @@ pub trait ServerRule: Send + Sync {
 /// What a rule knows of a round beside the mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RoundFacts<'a> {
-    /// |S| / N, above 0 and at most 1: the weight of the sites in the mean over the weight of all sites of the study.
+    /// |S| / N, above 0 and at most 1: the weight of the sites in the mean over the weight of all sites of the study, also of
+    /// those that have not come yet. N must stay as it is while the study runs.
     pub participation: f64,
     /// Means of the messages' numbers, [`MessageShape::scalars`] of them.
     pub scalars: &'a [f64],

@@ -4,6 +4,7 @@ use crate::fixed::TotalWeight;
 use crate::message::MESSAGE_VECTORS_MAX;
 use crate::server::{RoundFacts, STATE_VECTORS_MAX, ServerRule, Slice};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Weights that are moved at a time: model, means and state of a slice stay in a core's cache.
 const SLICE_WEIGHTS: usize = 4096;
@@ -88,11 +89,14 @@ impl ServerState {
             return Err(StepError::Participation(participation));
         }
         let mut scalars = vec![0.0; shape.scalars];
-        mean.read(shape.vectors * weights, &mut scalars);
+        mean.part(shape.vectors * weights..mean.len()).read(&mut scalars);
+        let part = |number| if number < shape.vectors { number * weights..(number + 1) * weights } else { 0..0 };
+        let parts: [Mean<'_>; MESSAGE_VECTORS_MAX] = std::array::from_fn(|number| mean.part(part(number)));
         let facts = RoundFacts { participation, scalars: &scalars };
         let moved = |scratch: &mut Scratch, (number, slice): (usize, [&mut [f32]; STATE_VECTORS_MAX + 1])| {
             let [model, mut state @ ..] = slice;
-            let means = scratch.fill(mean, number * SLICE_WEIGHTS, model.len(), weights, shape.vectors);
+            let from = number * SLICE_WEIGHTS;
+            let means = scratch.fill(&parts, from..from + model.len());
             let (model, state) = (model, state.each_mut());
             rule.apply(&facts, Slice { model: &mut *model, means, state: state.map(|vector| &mut **vector) });
             // While the slice is still in the cache.
@@ -149,7 +153,7 @@ fn is_finite(weights: &[f32]) -> bool {
     weights.iter().map(|weight| weight * 0.0).sum::<f32>() == 0.0
 }
 
-impl Mean<'_> {
+impl<'a> Mean<'a> {
     fn len(&self) -> usize {
         match self {
             Self::Sum(sum, _) => sum.len(),
@@ -157,12 +161,18 @@ impl Mean<'_> {
         }
     }
 
-    /// Writes the means from `offset` on.
-    fn read(&self, offset: usize, out: &mut [f64]) {
-        let range = offset..offset + out.len();
+    fn part(&self, range: Range<usize>) -> Mean<'a> {
         match self {
-            Self::Sum(sum, total) => total.mean(&sum[range], out),
-            Self::Values(values) => out.copy_from_slice(&values[range]),
+            Self::Sum(sum, total) => Mean::Sum(&sum[range], *total),
+            Self::Values(values) => Mean::Values(&values[range]),
+        }
+    }
+
+    /// Writes all means.
+    fn read(&self, out: &mut [f64]) {
+        match self {
+            Self::Sum(sum, total) => total.mean(sum, out),
+            Self::Values(values) => out.copy_from_slice(values),
         }
     }
 }
@@ -175,19 +185,12 @@ impl Scratch {
         Self(std::array::from_fn(|_| Vec::with_capacity(SLICE_WEIGHTS)))
     }
 
-    fn fill(
-        &mut self,
-        mean: Mean<'_>,
-        offset: usize,
-        count: usize,
-        weights: usize,
-        vectors: usize,
-    ) -> [&[f64]; MESSAGE_VECTORS_MAX] {
-        for (number, part) in self.0.iter_mut().enumerate() {
-            part.resize(if number < vectors { count } else { 0 }, 0.0);
-            if number < vectors {
-                mean.read(number * weights + offset, part);
-            }
+    /// The same coordinates of each part; of a part that the message does not have, none.
+    fn fill(&mut self, parts: &[Mean<'_>; MESSAGE_VECTORS_MAX], range: Range<usize>) -> [&[f64]; MESSAGE_VECTORS_MAX] {
+        for (room, part) in self.0.iter_mut().zip(parts) {
+            let range = if part.len() == 0 { 0..0 } else { range.clone() };
+            room.resize(range.len(), 0.0);
+            part.part(range).read(room);
         }
         self.0.each_ref().map(Vec::as_slice)
     }

@@ -4,6 +4,7 @@
 
 use super::Updates;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Coordinates that are subtracted together; all updates' blocks are read once for all pairs.
 const BLOCK: usize = 8192;
@@ -21,11 +22,10 @@ impl Distances {
     pub(super) fn between(updates: &Updates<'_>) -> Self {
         let count = updates.len();
         let pairs: Vec<(usize, usize)> = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect();
-        let of_pair = |a: usize, b: usize, from: usize, to: usize| {
-            square(&updates.update(a)[from..to], |at| f64::from(updates.update(b)[from + at]))
-        };
-        let sums = by_blocks(updates.weights(), pairs.len(), |from, to, sums| {
-            sums.iter_mut().zip(&pairs).for_each(|(sum, (a, b))| *sum = of_pair(*a, *b, from, to));
+        let sums = by_blocks(updates.weights(), pairs.len(), |block, sums| {
+            for (sum, (a, b)) in sums.iter_mut().zip(&pairs) {
+                *sum = square(&updates.update(*a)[block.clone()], &updates.update(*b)[block.clone()]);
+            }
         });
         let mut squares = vec![0.0; count * count];
         for ((a, b), sum) in pairs.into_iter().zip(sums) {
@@ -42,17 +42,17 @@ impl Distances {
 
 /// Squared distance of each update from `point`.
 pub(super) fn from_point(updates: &Updates<'_>, point: &[f64]) -> Vec<f64> {
-    by_blocks(updates.weights(), updates.len(), |from, to, sums| {
-        let point = &point[from..to];
-        sums.iter_mut().zip(updates.iter()).for_each(|(sum, update)| *sum = square(&update[from..to], |at| point[at]));
+    by_blocks(updates.weights(), updates.len(), |block, sums| {
+        let point = &point[block.clone()];
+        sums.iter_mut().zip(updates.iter()).for_each(|(sum, update)| *sum = square(&update[block.clone()], point));
     })
 }
 
 /// Adds up what `work` makes of each block of coordinates, in the order of the blocks.
-fn by_blocks(weights: usize, sums: usize, work: impl Fn(usize, usize, &mut [f64]) + Sync) -> Vec<f64> {
+fn by_blocks(weights: usize, sums: usize, work: impl Fn(Range<usize>, &mut [f64]) + Sync) -> Vec<f64> {
     let of_block = |block: usize| {
         let mut part = vec![0.0; sums];
-        work(block * BLOCK, weights.min((block + 1) * BLOCK), &mut part);
+        work(block * BLOCK..weights.min((block + 1) * BLOCK), &mut part);
         part
     };
     let parts: Vec<Vec<f64>> = (0..weights.div_ceil(BLOCK)).into_par_iter().map(of_block).collect();
@@ -61,13 +61,13 @@ fn by_blocks(weights: usize, sums: usize, work: impl Fn(usize, usize, &mut [f64]
     total
 }
 
-/// Σ (values - other)²
-fn square(values: &[f32], other: impl Fn(usize) -> f64) -> f64 {
+/// Σ (values - others)²
+fn square<T: Copy + Into<f64>>(values: &[f32], others: &[T]) -> f64 {
     let mut lanes = [0.0; LANES];
-    for (chunk, values) in values.chunks(LANES).enumerate() {
-        for (lane, value) in values.iter().enumerate() {
-            let difference = f64::from(*value) - other(chunk * LANES + lane);
-            lanes[lane] += difference * difference;
+    for (values, others) in values.chunks(LANES).zip(others.chunks(LANES)) {
+        for ((lane, value), other) in lanes.iter_mut().zip(values).zip(others) {
+            let difference = f64::from(*value) - (*other).into();
+            *lane += difference * difference;
         }
     }
     lanes.iter().sum()
