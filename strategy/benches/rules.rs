@@ -30,7 +30,18 @@ fn main() -> Outcome<()> {
     let given = arguments.iter().position(|one| one == "--weights").and_then(|place| arguments.get(place + 1));
     let weights = given.map_or(Ok(WEIGHTS as f64), |text| text.parse::<f64>())? as usize;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
-    pool.install(|| server_rules(weights).and_then(|()| robust_rules(weights / ROBUST_SHARE)))
+    pool.install(|| {
+        sums(weights).and_then(|()| server_rules(weights)).and_then(|()| robust_rules(weights / ROBUST_SHARE))
+    })
+}
+
+fn sums(weights: usize) -> Outcome<()> {
+    let (mut sum, update) = (vec![0; weights], update(0, weights));
+    for weight in [1, 3] {
+        let seconds = least(|| Ok(fold(&mut sum, &update, weight)?))?;
+        println!("an update of weight {weight} into the sum: {:.2} ns a number", seconds * 1e9 / weights as f64);
+    }
+    Ok(())
 }
 
 fn server_rules(weights: usize) -> Outcome<()> {

@@ -64,8 +64,11 @@ pub fn fold(sum: &mut [i64], update: &[f32], weight: u32) -> Result<(), FoldErro
         return Err(FoldError::Length { expected: sum.len(), got: update.len() });
     }
     check(update)?;
-    for (sum, value) in sum.iter_mut().zip(update) {
-        *sum = sum.wrapping_add(units(*value).wrapping_mul(i64::from(weight)));
+    let pairs = sum.iter_mut().zip(update);
+    match i64::from(weight) {
+        // By far the most frequent weight, and processors have no product of such integers for several at a time.
+        1 => pairs.for_each(|(sum, value)| *sum = sum.wrapping_add(units(*value))),
+        weight => pairs.for_each(|(sum, value)| *sum = sum.wrapping_add(units(*value).wrapping_mul(weight))),
     }
     Ok(())
 }
@@ -75,16 +78,22 @@ pub fn fold(sum: &mut [i64], update: &[f32], weight: u32) -> Result<(), FoldErro
 /// # Errors
 /// The first weight that is not finite or beyond [`UPDATE_ABS_MAX`].
 pub fn check(update: &[f32]) -> Result<(), FoldError> {
-    let Some(index) = update.iter().position(|value| value.is_nan() || value.abs() > UPDATE_ABS_MAX) else {
+    // All are looked at, without a branch, several at a time; NaN is not at most anything.
+    if update.iter().fold(true, |sound, value| sound & (value.abs() <= UPDATE_ABS_MAX)) {
         return Ok(());
-    };
-    let value = update[index];
+    }
+    let bad = update.iter().enumerate().find(|(_, value)| value.is_nan() || value.abs() > UPDATE_ABS_MAX);
+    let (index, value) = bad.map_or((0, 0.0), |(index, value)| (index, *value));
     Err(if value.is_finite() { FoldError::OutOfRange { index, value } } else { FoldError::NotFinite { index } })
 }
 
-/// Exact before the rounding: an `f32` times 2^32 is an `f64` without loss.
+/// Rounds `value`, which was checked, to the nearest unit, to even between two.
+///
+/// An `f32` times 2^32 is an `f64` without loss, at most 2^42 here. Added to 2^52 + 2^51 it is rounded to a whole number, which
+/// is what the sum's bits have gained: a rounding that processors make for several numbers at a time.
 fn units(value: f32) -> i64 {
-    (f64::from(value) * UNITS).round_ties_even() as i64
+    const WHOLE: f64 = 6_755_399_441_055_744.0;
+    (f64::from(value) * UNITS + WHOLE).to_bits().wrapping_sub(WHOLE.to_bits()).cast_signed()
 }
 
 #[cfg(test)]
@@ -112,6 +121,14 @@ mod tests {
         }
 
         #[test]
+        fn units_are_the_rounded_product(bits in any::<u32>()) {
+            let value = f32::from_bits(bits);
+            if check(&[value]).is_ok() {
+                prop_assert_eq!(units(value), (f64::from(value) * UNITS).round_ties_even() as i64, "{}", value);
+            }
+        }
+
+        #[test]
         fn any_floats_only_err(values in proptest::collection::vec(any::<f32>(), 0..40)) {
             let mut sum = vec![0; 20];
             let before = sum.clone();
@@ -119,6 +136,13 @@ mod tests {
                 prop_assert_eq!(sum, before);
             }
         }
+    }
+
+    #[test]
+    fn half_units_are_rounded_to_even_and_the_largest_are_exact() {
+        let unit = 1.0 / UNITS as f32;
+        assert_eq!([0.5, 1.5, 2.5, -0.5, -1.5].map(|halves| units(halves * unit)), [0, 2, 2, 0, -2]);
+        assert_eq!([units(UPDATE_ABS_MAX), units(-UPDATE_ABS_MAX), units(-0.0)], [1 << 42, -(1 << 42), 0]);
     }
 
     #[test]
