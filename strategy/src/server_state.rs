@@ -6,8 +6,10 @@ use crate::server::{RoundFacts, STATE_VECTORS_MAX, ServerRule, Slice};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Weights that are moved at a time: model, means and state of a slice stay in a core's cache.
-const SLICE_WEIGHTS: usize = 4096;
+/// Weights that are moved at a time: model, means and state of a slice stay in a core's first cache.
+const SLICE_WEIGHTS: usize = 512;
+/// Fewest slices that are worth another thread.
+const SLICES_MIN: usize = 16;
 
 /// The model and the state vectors of a rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,7 +104,7 @@ impl ServerState {
             // While the slice is still in the cache.
             is_finite(model)
         };
-        let slices = self.slices().into_par_iter().enumerate();
+        let slices = self.slices().into_par_iter().enumerate().with_min_len(SLICES_MIN);
         let finite = slices.map_init(Scratch::new, moved).reduce(|| true, |a, b| a & b);
         if finite { Ok(()) } else { Err(StepError::NotFinite { index: self.first_bad() }) }
     }
@@ -245,7 +247,7 @@ mod tests {
 
     #[test]
     fn whole_steps_are_streamed_slices_bit_for_bit_on_any_number_of_threads() {
-        let weights = 3 * SLICE_WEIGHTS + 17;
+        let weights = 3 * SLICES_MIN * SLICE_WEIGHTS + 17;
         let rules: [Box<dyn ServerRule>; 3] = [Box::new(FedAvg), Box::new(fedadam()), Box::new(scaffold())];
         for rule in &rules {
             let start = ServerState::new(rule.as_ref(), vec![0.25; weights]);
