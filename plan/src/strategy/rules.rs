@@ -226,8 +226,10 @@ mod tests {
             let Err(PlanError::Document(error)) = Plan::from_toml(&text) else { panic!("refused as text") };
             assert!(error.line().is_some(), "{error}");
         }
-        let error = Plan::from_toml(&with("fedprox", "my = 0.1")).expect_err("a typing error").to_string();
-        assert!(error.contains("did you mean `mu`?"), "{error}");
+        let text = with("fedprox", "my = 0.1");
+        let error = Plan::from_toml(&text).expect_err("a typing error").to_string();
+        let line = text.lines().position(|line| line == "my = 0.1").expect("written above") + 1;
+        assert!(error.contains(&format!("line {line}: ")) && error.contains("did you mean `mu`?"), "{error}");
     }
 
     #[test]
