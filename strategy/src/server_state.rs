@@ -47,10 +47,10 @@ pub enum StepError {
     /// No share of sites, or more than all.
     #[error("a share of {0} of the sites took part; it has to be above 0 and at most 1")]
     Participation(f64),
-    /// The next model has a weight that is no finite number.
-    #[error("weight {index} of the next model is not a finite number: lower the server's learning rate")]
+    /// The next model, or the rule's state, has a weight that is no finite number.
+    #[error("weight {index} of the next model or its state is not a finite number: lower the server's learning rate")]
     NotFinite {
-        /// Place in the model.
+        /// Place in the model or the state vector.
         index: usize,
     },
 }
@@ -99,10 +99,10 @@ impl ServerState {
             let [model, mut state @ ..] = slice;
             let from = number * SLICE_WEIGHTS;
             let means = scratch.fill(&parts, from..from + model.len());
-            let (model, state) = (model, state.each_mut());
-            rule.apply(&facts, Slice { model: &mut *model, means, state: state.map(|vector| &mut **vector) });
+            let vectors = state.each_mut().map(|vector| &mut **vector);
+            rule.apply(&facts, Slice { model: &mut *model, means, state: vectors });
             // While the slice is still in the cache.
-            is_finite(model)
+            is_finite(model) & state.iter().fold(true, |finite, vector| finite & is_finite(vector))
         };
         let slices = self.slices().into_par_iter().enumerate().with_min_len(SLICES_MIN);
         let finite = slices.map_init(Scratch::new, moved).reduce(|| true, |a, b| a & b);
@@ -146,7 +146,8 @@ impl ServerState {
     }
 
     fn first_bad(&self) -> usize {
-        self.model.iter().position(|weight| !weight.is_finite()).unwrap_or_default()
+        let all = std::iter::once(&self.model).chain(&self.vectors);
+        all.filter_map(|vector| vector.iter().position(|weight| !weight.is_finite())).min().unwrap_or_default()
     }
 }
 
@@ -305,5 +306,12 @@ mod tests {
         }
         mean[SLICE_WEIGHTS + 1] = 1e30;
         state.step(&FedAvg, 1.0, Mean::Values(&mean)).expect("large, and a number");
+        let mut state = ServerState::new(&fedadam(), vec![1.0; SLICE_WEIGHTS + 2]);
+        let got = state.step(&fedadam(), 1.0, Mean::Values(&mean));
+        assert_eq!(
+            got,
+            Err(StepError::NotFinite { index: SLICE_WEIGHTS + 1 }),
+            "its square is none, and the step were 0"
+        );
     }
 }

@@ -8,6 +8,8 @@ use std::ops::Range;
 
 /// Coordinates that are subtracted together; all updates' blocks are read once for all pairs.
 const BLOCK: usize = 8192;
+/// Blocks whose sums are in memory at a time: 64 MB for the pairs of a thousand updates.
+const BLOCKS_HELD: usize = 16;
 /// Sums that grow side by side, so that one addition does not wait for the last.
 const LANES: usize = 8;
 
@@ -55,9 +57,12 @@ fn by_blocks(weights: usize, sums: usize, work: impl Fn(Range<usize>, &mut [f64]
         work(block * BLOCK..weights.min((block + 1) * BLOCK), &mut part);
         part
     };
-    let parts: Vec<Vec<f64>> = (0..weights.div_ceil(BLOCK)).into_par_iter().map(of_block).collect();
-    let mut total = vec![0.0; sums];
-    parts.iter().for_each(|part| total.iter_mut().zip(part).for_each(|(total, part)| *total += part));
+    let (blocks, mut total) = (weights.div_ceil(BLOCK), vec![0.0; sums]);
+    for first in (0..blocks).step_by(BLOCKS_HELD) {
+        let held = first..blocks.min(first + BLOCKS_HELD);
+        let parts: Vec<Vec<f64>> = held.into_par_iter().map(of_block).collect();
+        parts.iter().for_each(|part| total.iter_mut().zip(part).for_each(|(total, part)| *total += part));
+    }
     total
 }
 
@@ -79,7 +84,7 @@ mod tests {
 
     #[test]
     fn distances_are_those_of_pythagoras_across_block_borders() {
-        let weights = 2 * BLOCK + 5;
+        let weights = BLOCKS_HELD * BLOCK + 5;
         let (zero, one, far) = (vec![0.0; weights], vec![1.0; weights], {
             let mut far = vec![0.0; weights];
             (far[0], far[weights - 1]) = (3.0, 4.0);
