@@ -80,9 +80,9 @@ mod tests {
     /// As a coordinator does it, which holds neither the whole model nor the whole sum.
     #[test]
     fn a_slice_between_two_reads_is_moved_by_its_mean() -> Result<(), Box<dyn std::error::Error>> {
-        let (mut values, mut sum) = (vec![1.0f32, 2.0], vec![0; 2]);
+        let (mut values, mut sum) = ([1.0f32, 2.0], [0; 2]);
         fold(&mut sum, &[0.5, -4.0], 3)?;
-        let mut mean = vec![0.0; 5];
+        let mut mean = [0.0; 5];
         TotalWeight::of([3]).ok_or("three")?.mean(&sum, &mut mean[..2]);
         FedAvg.apply(&RoundFacts::ALL, Slice::stateless(&mut values, &mean[..2]));
         assert_eq!(
