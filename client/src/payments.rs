@@ -106,7 +106,7 @@ impl Payments {
 
     /// The study is over: nothing more is debited for it.
     pub async fn settle(&self, plan: &Plan) {
-        if plan.privacy.site().is_none() {
+        if plan.privacy.patients().is_none() {
             return;
         }
         let settled = match self.reservation(plan).await {

@@ -79,7 +79,7 @@ impl Policy {
     /// A site that adds the noise itself needs nobody's permission but its ledger's.
     fn allows_promise(&self, plan: &Plan) -> Result<(), Refusal> {
         let refused = match plan.privacy.mode {
-            PrivacyMode::Site => return Ok(()),
+            PrivacyMode::Site | PrivacyMode::Distributed => return Ok(()),
             PrivacyMode::None => match Unprotected::consent(plan, self.stance()) {
                 Ok(_) => return Ok(()),
                 Err(refused) => refused.to_string(),
@@ -189,6 +189,7 @@ mod tests {
                 study: plan().study.name,
                 round: wardround_plan::RoundNumber::FIRST,
                 attempt: Attempt::FIRST,
+                summand: wardround_round::Summand::Update,
             },
             cohort: names.iter().map(|name| site(name)).collect::<BTreeSet<_>>(),
             model: ModelRef { digest: Digest::of(b""), bytes: 4 },

@@ -10,8 +10,8 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::{Response, Status};
 use wardround_plan::{Layout, Plan, PrivacyMode, PrivacySection, StudyId, Timestamp};
 use wardround_proto::{CallRefusal, digest, study, v1};
-use wardround_round::ModelRef;
 use wardround_round::coordinator::{Phase, SitePhase, Submission, View};
+use wardround_round::{ModelRef, Summand};
 use wardround_storage::{Blobs, StorageError};
 
 /// Largest layout in JSON.
@@ -140,6 +140,7 @@ fn status(name: &StudyId, view: &View, plan: &Plan) -> v1::StudyStatus {
     };
     let phase = match view.phase {
         Phase::Gathering => v1::RoundPhase::WaitingForSites,
+        Phase::Collecting if view.id.summand == Summand::Scores => v1::RoundPhase::Scoring,
         Phase::Collecting => v1::RoundPhase::Collecting,
         Phase::Applying => v1::RoundPhase::Aggregating,
         Phase::Ended => v1::RoundPhase::Unspecified,
@@ -163,7 +164,7 @@ fn status(name: &StudyId, view: &View, plan: &Plan) -> v1::StudyStatus {
 
 fn promise(privacy: &PrivacySection) -> Option<v1::Promise> {
     let unit = match privacy.mode {
-        PrivacyMode::Site => "patient",
+        PrivacyMode::Site | PrivacyMode::Distributed => "patient",
         PrivacyMode::Client => "site",
         PrivacyMode::None => return None,
     };

@@ -155,6 +155,15 @@ impl Sums {
         output.finish().await
     }
 
+    /// The words of a sum of scores.
+    ///
+    /// # Errors
+    /// The disk.
+    pub async fn words(&self, sum: Digest) -> Result<Vec<i64>, SumError> {
+        let words = self.blobs.len(&sum).await? / 8;
+        Ok(read_i64(&mut self.read(&sum).await?, words as usize).await?)
+    }
+
     /// The next model: `model` moved by the weighted mean.
     ///
     /// # Errors
@@ -286,11 +295,12 @@ async fn read_i64(reader: &mut Reader, count: usize) -> io::Result<Vec<i64>> {
 mod tests {
     use super::*;
     use wardround_plan::{RoundNumber, StudyId};
-    use wardround_round::Attempt;
+    use wardround_round::{Attempt, Summand};
 
     fn fold(update: Digest, weight: u32, onto: Option<Digest>) -> Fold {
         let study = StudyId::new("s").expect("a name");
-        let id = RoundId { study, round: RoundNumber::FIRST, attempt: Attempt::FIRST };
+        let (round, attempt) = (RoundNumber::FIRST, Attempt::FIRST);
+        let id = RoundId { study, round, attempt, summand: Summand::Update };
         Fold { site: SiteId::new("a").expect("a name"), id, update: UpdateRef { digest: update }, weight, onto }
     }
 

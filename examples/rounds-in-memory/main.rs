@@ -72,7 +72,7 @@ impl Shell {
             Effect::Persist(recorded) => println!("{:?}", recorded.event),
             Effect::Receipt(..) | Effect::Discard(_) => {}
             // Only of plans with secure aggregation.
-            Effect::FoldMasked(_) | Effect::Unmask { .. } => {}
+            Effect::FoldMasked(_) | Effect::Unmask { .. } | Effect::Read(_) => {}
         }
     }
 

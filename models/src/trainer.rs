@@ -2,7 +2,7 @@
 
 mod private;
 
-use crate::optimizer::{learning_rate, optimizer};
+use crate::optimizer::optimizer;
 use crate::registry::{Network, layout};
 use crate::sampling::ShuffledPasses;
 use crate::{ComputeDevice, TrainingError, TrainingSet, batch, loss, parameters};
@@ -78,7 +78,7 @@ impl Trainer {
         for step in 0..of {
             let examples = self.examples(images, &mut order, round, step, keys);
             let (loss, gradients) = self.gradients(&network, &examples, At { round, step: step + 1 })?;
-            network = optimizer.step(learning_rate(&self.plan, round, step), network, gradients);
+            network = optimizer.step(self.plan.learning_rate(round, step), network, gradients);
             if observer(StepProgress { done: step + 1, of, loss }).is_break() {
                 return Err(TrainingError::Stopped { done: step + 1 });
             }

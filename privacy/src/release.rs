@@ -57,7 +57,9 @@ impl Unprotected {
         match (plan.privacy.mode, stance) {
             (PrivacyMode::None, PolicyStance::AllowsWithoutPrivacy) => Ok(Self(())),
             (PrivacyMode::None, PolicyStance::RequiresPrivacy) => Err(UnprotectedRefused::Policy),
-            (PrivacyMode::Site | PrivacyMode::Client, _) => Err(UnprotectedRefused::Promised),
+            (PrivacyMode::Site | PrivacyMode::Distributed | PrivacyMode::Client, _) => {
+                Err(UnprotectedRefused::Promised)
+            }
         }
     }
 }

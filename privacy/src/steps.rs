@@ -5,7 +5,7 @@ use crate::{
     Charge, Clip, ClipNorm, Mechanism, NoiseError, NoiseStreams, PoissonSample, SampleError, SamplingRate, StudyCost,
     SumNoise, UnitError,
 };
-use wardround_plan::{Plan, SitePrivacy};
+use wardround_plan::{PatientPrivacy, Plan};
 
 /// The private steps of one round, with coins and noise from `N`.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl<N: NoiseStreams> PrivateSteps<N> {
     /// # Errors
     /// [`StepError::NotPrivate`] and [`StepError::Unit`].
     pub fn new(plan: &Plan, cost: &StudyCost, streams: N) -> Result<Self, StepError> {
-        let terms: SitePrivacy = plan.privacy.site().ok_or(StepError::NotPrivate)?;
+        let terms: PatientPrivacy = plan.privacy.patients().ok_or(StepError::NotPrivate)?;
         let Charge { mechanism: Mechanism::SampledGaussian { noise_multiplier, sampling_rate: rate }, times: left } =
             cost.round()
         else {

@@ -43,7 +43,7 @@ impl StudyCost {
     /// # Errors
     /// [`StudyCostError`]
     pub fn of(plan: &Plan) -> Result<Self, StudyCostError> {
-        let terms = plan.privacy.site().ok_or(StudyCostError::NotPrivate)?;
+        let terms = plan.privacy.patients().ok_or(StudyCostError::NotPrivate)?;
         let (epsilon, delta) = (Epsilon::new(terms.epsilon)?, Delta::new(terms.delta)?);
         let adjacency = match terms.adjacency {
             PlanAdjacency::AddOrRemoveOne => Adjacency::AddOrRemoveOne,
@@ -51,8 +51,8 @@ impl StudyCost {
         };
         let spare = u64::from(terms.spare_rounds);
         let rounds = u64::from(plan.study.rounds) + spare;
-        let evaluations = u64::from(plan.study.rounds.div_ceil(plan.evaluation.every)) + spare;
-        let evaluation = evaluation(plan, epsilon, adjacency, evaluations)?;
+        let evaluations = plan.evaluations();
+        let evaluation = evaluation(plan)?;
         let sampling_rate = SamplingRate::new(terms.sampling_rate)?;
         let local_steps = u64::from(plan.training.local_steps);
         let steps = rounds * local_steps;
@@ -106,24 +106,10 @@ impl StudyCost {
     }
 }
 
-/// Each evaluation's histogram gets an equal part of the evaluations' share of ε, as pure ε.
-fn evaluation(
-    plan: &Plan,
-    epsilon: Epsilon,
-    adjacency: Adjacency,
-    evaluations: u64,
-) -> Result<Option<Charge>, UnitError> {
-    let share = plan.evaluation.epsilon_share.unwrap_or(0.0);
-    if share == 0.0 {
-        return Ok(None);
-    }
-    // A patient who is exchanged for another leaves one bin and enters another, and the accountant counts both.
-    let contribution = match adjacency {
-        Adjacency::AddOrRemoveOne => 1.0,
-        Adjacency::ReplaceOne => 2.0,
-    };
-    let scale = LaplaceScale::new(contribution * evaluations as f64 / (share * epsilon.get()))?;
-    Ok(histogram_charges(scale).first().copied())
+/// Each evaluation's histogram, as pure ε.
+fn evaluation(plan: &Plan) -> Result<Option<Charge>, UnitError> {
+    let scale = plan.histogram_scale().map(LaplaceScale::new).transpose()?;
+    Ok(scale.and_then(|scale| histogram_charges(scale).first().copied()))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
     ("secagg", &["plan"]),
     ("strategy", &["plan"]),
     ("metrics", &["plan"]),
-    ("round", &["plan", "secagg"]),
+    ("round", &["plan", "privacy", "secagg"]),
     ("imaging", &["plan"]),
     ("models", &["plan", "imaging", "metrics"]),
     ("identity", &["plan", "secagg"]),

@@ -130,7 +130,7 @@ fn in_words(summary: &Summary) -> String {
 }
 
 fn guarantee(plan: &Plan) -> String {
-    match plan.privacy.site() {
+    match plan.privacy.patients() {
         Some(terms) => format!("epsilon {}, delta {:e} for each patient", terms.epsilon, terms.delta),
         None => "none".into(),
     }

@@ -15,12 +15,12 @@ use tokio::sync::mpsc;
 use wardround_plan::{Hasher, Plan};
 use wardround_privacy::Released;
 use wardround_proto::Announced;
-use wardround_round::masking::{encoding, frame, vector_shape};
+use wardround_round::masking::{SumTerms, frame, session_round};
 use wardround_round::participant::UploadFailure;
-use wardround_round::{FromSite, ModelRef, RoundId, UpdateRef};
+use wardround_round::{FromSite, ModelRef, ReportedScore, RoundId, UpdateRef, tally};
 use wardround_secagg::client::{Agreement, Client, Event, Output, Trained};
 use wardround_secagg::ring::{Rounding, Update, Weight};
-use wardround_secagg::wire::{ConfigDigest, ModelDigest, Round, StudyId};
+use wardround_secagg::wire::{ConfigDigest, ModelDigest, StudyId};
 use wardround_storage::BlobWriter;
 
 /// Before a transfer is taken up again.
@@ -59,26 +59,60 @@ struct Session<'a> {
     desk: &'a Desk,
     plan: &'a Plan,
     id: &'a RoundId,
-    /// The update and its masked form are the released value's; nothing else leaves.
-    update: UpdateRef,
+    terms: SumTerms,
+    /// What was released; it and its masked form leave, and nothing else.
+    released: Stored,
     /// Absent only while a thread has it.
     client: Option<Client>,
     rng: StdRng,
 }
 
+/// What goes into a sum, as it is kept until the session asks for it.
+#[derive(Clone)]
+enum Stored {
+    /// On disk.
+    Update(UpdateRef),
+    /// The words of a tally.
+    Scores(Arc<Vec<i64>>),
+}
+
 impl Desk {
     /// Takes part in the session of this round with a released update.
-    pub(super) async fn contribute(
+    pub(super) async fn contribute_update(
         &self,
         plan: &Plan,
         id: &RoundId,
         model: ModelRef,
         update: Released<UpdateRef>,
     ) -> Result<(), UploadFailure> {
+        self.contribute(plan, id, model, Stored::Update(update.into_value())).await
+    }
+
+    /// The same with released scores.
+    pub(super) async fn contribute_scores(
+        &self,
+        plan: &Plan,
+        id: &RoundId,
+        model: ModelRef,
+        scores: Released<Vec<ReportedScore>>,
+    ) -> Result<(), UploadFailure> {
+        let words = tally::write(plan, scores.value()).map_err(UploadFailure::Rejected)?;
+        self.contribute(plan, id, model, Stored::Scores(Arc::new(words))).await
+    }
+
+    async fn contribute(
+        &self,
+        plan: &Plan,
+        id: &RoundId,
+        model: ModelRef,
+        released: Stored,
+    ) -> Result<(), UploadFailure> {
         let mut inbox = self.inboxes.open(id);
-        let client = self.client(plan, id, model).await.map_err(UploadFailure::Rejected)?;
+        let terms = SumTerms::of(plan, id.summand, &model);
+        let terms = terms.ok_or_else(|| UploadFailure::Rejected("no plan has a model of this size".into()))?;
+        let client = self.client(plan, id, model, &terms).await.map_err(UploadFailure::Rejected)?;
         let rng = StdRng::try_from_rng(&mut SysRng).map_err(|error| UploadFailure::Rejected(error.to_string()))?;
-        let mut session = Session { desk: self, plan, id, update: update.into_value(), client: Some(client), rng };
+        let mut session = Session { desk: self, plan, id, terms, released, client: Some(client), rng };
         let result = session.run(&mut inbox).await;
         self.inboxes.close(id);
         result
@@ -95,15 +129,26 @@ impl Desk {
         }
     }
 
+    /// What this site adds.
+    async fn addend(&self, plan: &Plan, released: &Stored) -> Result<Addend, String> {
+        let update = match released {
+            Stored::Scores(words) => return Ok(Addend::Weighted(words.to_vec(), Weight::ONE)),
+            Stored::Update(update) => update,
+        };
+        let bytes = self.spool.blobs().get_bytes(&update.digest).await.map_err(|error| error.to_string())?;
+        let weight = plan.weight_of(self.seat.name()).and_then(Weight::new);
+        Addend::new(&bytes, weight.ok_or("the plan gives this site no weight")?, plan.weight_max())
+    }
+
     /// What this site brings to every session, and what it has done before.
-    async fn client(&self, plan: &Plan, id: &RoundId, model: ModelRef) -> Result<Client, String> {
+    async fn client(&self, plan: &Plan, id: &RoundId, model: ModelRef, terms: &SumTerms) -> Result<Client, String> {
         let site = self.seat.site()?;
         let trained = Trained {
             study: StudyId::of_study(&id.study),
-            round: Round(u64::from(id.round.get())),
+            round: session_round(id),
             model: ModelDigest(model.digest),
             config: ConfigDigest(plan.digest().0),
-            coordinates: model.bytes / 4,
+            coordinates: terms.vector.coordinates(),
         };
         let history = self.journal.secagg_history().await.map_err(|error| error.to_string())?;
         Ok(Client::new(site, trained, history))
@@ -171,8 +216,8 @@ impl Session<'_> {
     /// Masks the update piece by piece into a file, and sends that. In memory are the update and one piece.
     async fn mask_and_send(&mut self) -> Result<Vec<Output>, UploadFailure> {
         let rejected = |error: &dyn std::fmt::Display| UploadFailure::Rejected(error.to_string());
-        let bytes = self.desk.spool.blobs().get_bytes(&self.update.digest).await.map_err(|error| rejected(&error))?;
-        let addend = Arc::new(self.addend(&bytes).map_err(UploadFailure::Rejected)?);
+        self.check_terms().map_err(UploadFailure::Rejected)?;
+        let addend = Arc::new(self.desk.addend(self.plan, &self.released).await.map_err(UploadFailure::Rejected)?);
         let client = self.client.as_ref().ok_or_else(|| UploadFailure::Rejected("no session is open".into()))?;
         let contribution = client.prepare(addend.update(), addend.weight(), Rounding::Nearest, &mut self.rng);
         let contribution = contribution.ok_or_else(|| UploadFailure::Rejected("no update was asked for".into()))?;
@@ -204,22 +249,19 @@ impl Session<'_> {
         chunk.map_err(|refusal| UploadFailure::Rejected(refusal.to_string()))
     }
 
-    /// What this site adds, by the plan and not by what the coordinator proposes.
-    fn addend(&self, bytes: &[u8]) -> Result<Addend, String> {
-        let shape = vector_shape(bytes.len() as u64).ok_or("the update has a length that no model has")?;
+    /// A sum is made by the plan, whatever the coordinator proposes.
+    fn check_terms(&self) -> Result<(), String> {
         let params = self.client.as_ref().and_then(Client::params).ok_or("no session is open")?;
-        if params.vector != shape || params.encoding != encoding(self.plan, &shape) || params.noise.is_some() {
-            return Err("the session's ring is not the plan's".into());
-        }
-        let weight = self.plan.weight_of(self.desk.seat.name()).and_then(Weight::new);
-        let weight = weight.ok_or("the plan gives this site no weight")?;
-        Addend::new(bytes, weight, self.plan.weight_max())
+        let proposed = (params.vector, params.encoding, params.noise);
+        let SumTerms { vector, encoding } = self.terms;
+        if proposed == (vector, encoding, None) { Ok(()) } else { Err("the session's ring is not the plan's".into()) }
     }
 
     fn tell(&self, agreed: &Agreement) {
         let notice = Notice::Agreed {
             study: self.id.study.clone(),
             round: self.id.round,
+            summand: self.id.summand,
             cohort: agreed.cohort,
             threshold: agreed.thresholds.threshold,
             assumed_corrupt: agreed.thresholds.corrupt,

@@ -6,27 +6,26 @@ use wardround_privacy::Released;
 use wardround_round::{Refusal, RefusalReason, ReportedScore, UpdateRef};
 
 impl Desk {
-    /// Scores, if they may leave the site.
+    /// Scores, if they may leave the site: alone, or in a masked sum where the plan has secure aggregation.
     pub async fn release_scores(
         &self,
         plan: &Plan,
         scores: Vec<ReportedScore>,
     ) -> Result<Released<Vec<ReportedScore>>, Refusal> {
         match plan.privacy.mode {
-            // A plan that hides each site's update from the coordinator does not show it each site's patients.
-            PrivacyMode::None if plan.secagg.enabled => Err(Refusal::new(
-                RefusalReason::PrivacyRequired,
-                "exact scores of one site stay here: the plan has secure aggregation",
-            )),
             PrivacyMode::None => self.without_privacy(plan, scores),
-            PrivacyMode::Site | PrivacyMode::Client => self.payments.released_scores(scores).await,
+            PrivacyMode::Site | PrivacyMode::Distributed | PrivacyMode::Client => {
+                self.payments.released_scores(scores).await
+            }
         }
     }
 
     pub(super) async fn release_update(&self, plan: &Plan, update: UpdateRef) -> Result<Released<UpdateRef>, Refusal> {
         match plan.privacy.mode {
             PrivacyMode::None => self.without_privacy(plan, update),
-            PrivacyMode::Site | PrivacyMode::Client => self.payments.released(update, update.digest).await,
+            PrivacyMode::Site | PrivacyMode::Distributed | PrivacyMode::Client => {
+                self.payments.released(update, update.digest).await
+            }
         }
     }
 

@@ -33,7 +33,7 @@ impl Desk {
         let (of, id) = (plan.clone(), invitation.id);
         let images = self.blocking(move |desk| desk.folder.training_set(&of)).await??;
         let round = LocalRound { plan, id, start, images, cancelled };
-        if round.plan.privacy.site().is_none() {
+        if round.plan.privacy.patients().is_none() {
             let update = self.blocking(move |desk| desk.steps(&round)).await??;
             return self.store(&update).await;
         }

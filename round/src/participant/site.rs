@@ -2,8 +2,8 @@
 
 use super::Event;
 use crate::{
-    Closing, Ending, FromSite, Invitation, ModelRef, Offer, Refusal, ReportedScore, RoundId, Score, StudyOutcome,
-    ToSite, UpdateRef,
+    Closing, Ending, FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, ReportedScore, RoundId, Score,
+    StudyOutcome, Summand, ToSite, UpdateRef,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
@@ -39,6 +39,8 @@ pub struct Terms {
     pub evaluate_every: NonZeroU32,
     /// The last round, which is always evaluated.
     pub rounds: u32,
+    /// Whether scores leave in a masked sum only.
+    pub hides_scores: bool,
 }
 
 /// Why an upload did not end with a receipt.
@@ -92,6 +94,8 @@ pub enum Effect {
     /// Bring the stored update, and the model it started from, into the sum, masked if the plan says so, and answer with
     /// `Uploaded`.
     Upload(RoundId, ModelRef, UpdateRef),
+    /// Bring these scores of that model into a masked sum, if they may leave the site, and answer with `Uploaded`.
+    SumScores(RoundId, ModelRef, Vec<ReportedScore>),
     /// Hand a message to the secure aggregation of this round, if the site takes part in one.
     Secagg(RoundId, Vec<u8>),
     /// The round is over: its secure aggregation needs nothing more. It answers with `Uploaded` all the same.
@@ -135,6 +139,7 @@ enum Job {
     Train(Invitation),
     Upload(RoundId, ModelRef, UpdateRef),
     Evaluate(Evaluation),
+    SumScores(RoundId, Evaluation),
 }
 
 impl Site {
@@ -210,7 +215,7 @@ impl Site {
     fn decided(&mut self, now: Timestamp, study: StudyId, plan: PlanDigest, decision: Result<Terms, Refusal>) {
         let part = self.studies.entry(study.clone()).or_default();
         part.terms = decision.as_ref().ok().copied();
-        let last = part.last_evaluated.clone().filter(|_| part.terms.is_some());
+        let last = part.last_evaluated.clone().filter(|_| part.terms.is_some_and(|terms| !terms.hides_scores));
         let answer = decision.map(|_| ());
         let refusal = answer.clone().err();
         self.record(now, Event::Decided { study: study.clone(), plan, refusal });
@@ -223,9 +228,10 @@ impl Site {
         let Some(part) = self.studies.get(&invitation.id.study).filter(|part| part.terms.is_some()) else { return };
         let trained = part.trained.as_ref();
         let stored = trained.filter(|done| done.round == invitation.id.round && done.model == invitation.model);
-        let job = match stored {
-            Some(done) => Job::Upload(invitation.id, done.model, done.update),
-            None => Job::Train(invitation),
+        let job = match (invitation.id.summand, stored) {
+            (Summand::Scores, _) => self.measured_first(invitation),
+            (Summand::Update, Some(done)) => Job::Upload(invitation.id, done.model, done.update),
+            (Summand::Update, None) => Job::Train(invitation),
         };
         self.end_other_session(&job);
         if !self.is_training_for(&job) {
@@ -234,9 +240,17 @@ impl Site {
         }
     }
 
+    /// Scores are brought into a sum once there are some: the model is measured before, unless it was.
+    fn measured_first(&mut self, invitation: Invitation) -> Job {
+        let Invitation { id, model, .. } = invitation;
+        let evaluation = Evaluation { study: id.study.clone(), round: id.round, model };
+        self.want_evaluation(evaluation.clone());
+        Job::SumScores(id, evaluation)
+    }
+
     /// An invitation to another attempt ends what is left of the last: that it was abandoned may have gone unheard.
     fn end_other_session(&mut self, job: &Job) {
-        let Some(Job::Upload(id, ..)) = &self.busy else { return };
+        let Some(Job::Upload(id, ..) | Job::SumScores(id, _)) = &self.busy else { return };
         if job.round().is_some_and(|asked| asked.study == id.study && asked != id) {
             self.effects.push_back(Effect::EndSecagg(id.clone()));
         }
@@ -252,7 +266,7 @@ impl Site {
         let Closing { id, model } = closing;
         self.drop_work_for(&id);
         let Some(part) = self.studies.get_mut(&id.study) else { return };
-        let Some(model) = model else { return };
+        let Some(model) = model.filter(|_| id.summand == Summand::Update) else { return };
         let done = part.trained.take_if(|trained| trained.round <= id.round);
         self.effects.extend(done.map(|trained| Effect::Discard(trained.update)));
         let due =
@@ -300,7 +314,8 @@ impl Site {
     }
 
     fn uploaded(&mut self, now: Timestamp, id: &RoundId, result: Result<(), UploadFailure>) {
-        if self.finish(|job| matches!(job, Job::Upload(job, ..) if job == id)).is_some() && result.is_ok() {
+        let is_it = |job: &Job| matches!(job, Job::Upload(job, ..) | Job::SumScores(job, _) if job == id);
+        if self.finish(is_it).is_some() && result.is_ok() {
             self.record(now, Event::Sent { id: id.clone() });
         }
     }
@@ -309,8 +324,11 @@ impl Site {
         self.finish(|job| matches!(job, Job::Evaluate(job) if *job == evaluation));
         let Some(Measured { scores, reported }) = measured else { return };
         let Evaluation { study, round, model } = evaluation.clone();
+        let hidden = self.studies.get(&study).and_then(|part| part.terms).is_none_or(|terms| terms.hides_scores);
         self.record(now, Event::Evaluated { study, round, model, scores, reported: reported.clone() });
-        self.effects.push_back(Effect::Report(evaluation, reported));
+        if !hidden {
+            self.effects.push_back(Effect::Report(evaluation, reported));
+        }
     }
 
     fn finish_training(&mut self, id: &RoundId) -> Option<Job> {
@@ -335,6 +353,21 @@ impl Site {
             }
             Job::Upload(id, model, update) => self.effects.push_back(Effect::Upload(id, model, update)),
             Job::Evaluate(evaluation) => self.effects.push_back(Effect::Evaluate(evaluation)),
+            Job::SumScores(id, evaluation) => self.sum_scores(id, evaluation),
+        }
+    }
+
+    fn sum_scores(&mut self, id: RoundId, evaluation: Evaluation) {
+        let last = self.studies.get(&id.study).and_then(|part| part.last_evaluated.as_ref());
+        match last.filter(|(measured, _)| *measured == evaluation) {
+            Some((_, reported)) => self.effects.push_back(Effect::SumScores(id, evaluation.model, reported.clone())),
+            None => {
+                self.busy = None;
+                let refusal =
+                    Refusal::new(RefusalReason::Internal, "the model could not be measured; the site's log says more");
+                self.effects.push_back(Effect::Say(FromSite::RoundAnswer { id, answer: Err(refusal) }));
+                self.start_next();
+            }
         }
     }
 
@@ -351,7 +384,7 @@ impl Site {
     fn cancel(&mut self, is_over: impl Fn(&RoundId) -> bool) {
         match self.busy.as_ref().filter(|job| job.round().is_some_and(&is_over)) {
             Some(Job::Train(invitation)) => self.effects.push_back(Effect::CancelTraining(invitation.id.clone())),
-            Some(Job::Upload(id, ..)) => self.effects.push_back(Effect::EndSecagg(id.clone())),
+            Some(Job::Upload(id, ..) | Job::SumScores(id, _)) => self.effects.push_back(Effect::EndSecagg(id.clone())),
             _ => {}
         }
     }
@@ -386,7 +419,7 @@ impl Job {
     fn round(&self) -> Option<&RoundId> {
         match self {
             Self::Train(invitation) => Some(&invitation.id),
-            Self::Upload(id, ..) => Some(id),
+            Self::Upload(id, ..) | Self::SumScores(id, _) => Some(id),
             Self::Evaluate(_) => None,
         }
     }

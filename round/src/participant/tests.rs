@@ -28,6 +28,7 @@ fn id(round: u32, attempt: u32) -> RoundId {
         study: study(),
         round: RoundNumber::new(round).expect("from 1"),
         attempt: Attempt::new(attempt).expect("from 1"),
+        summand: crate::Summand::Update,
     }
 }
 
@@ -50,7 +51,7 @@ fn offer() -> Input {
 
 fn accepted() -> Input {
     let evaluate_every = NonZeroU32::new(2).expect("two");
-    Input::Decided(study(), plan(), Ok(Terms { evaluate_every, rounds: 3 }))
+    Input::Decided(study(), plan(), Ok(Terms { evaluate_every, rounds: 3, hides_scores: false }))
 }
 
 fn closed(round: u32, attempt: u32, made: Option<u8>) -> Input {

@@ -154,7 +154,7 @@ fn scores(cost: &StudyCost) -> Option<ScoreForecast> {
 
 fn facts(scenario: &Scenario, cost: &StudyCost) -> Vec<ForecastFact> {
     let plan = &scenario.plan;
-    let spare = plan.privacy.site().map_or(0, |terms| terms.spare_rounds);
+    let spare = plan.privacy.patients().map_or(0, |terms| terms.spare_rounds);
     let accountant = match plan.privacy.accountant.unwrap_or_default() {
         Accountant::Pld => "privacy loss distributions, upper bound",
         Accountant::Rdp => "Rényi divergence",

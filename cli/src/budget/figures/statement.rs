@@ -75,7 +75,7 @@ async fn gather(config: &SiteConfig, study: &StudyId) -> Result<Evidence, Failur
 
 /// `None` for a plan that promises nothing.
 fn attacked(plan: &Plan) -> Result<Option<RoundAudit>, Failure> {
-    if plan.privacy.site().is_none() {
+    if plan.privacy.patients().is_none() {
         return Ok(None);
     }
     let cost = StudyCost::of(plan).map_err(Failure::failed)?;

@@ -2,11 +2,11 @@
 //! this list would promise more than was proved.
 
 use super::terms::Unit;
-use wardround_plan::{NoiseKind, SitePrivacy};
+use wardround_plan::{NoiseKind, PatientPrivacy};
 use wardround_privacy::Composition;
 
 /// The assumptions of a promise, those that matter most first.
-pub fn assumptions(terms: &SitePrivacy, unit: Unit, composition: Option<Composition>) -> Vec<String> {
+pub fn assumptions(terms: &PatientPrivacy, unit: Unit, composition: Option<Composition>) -> Vec<String> {
     let noise = match terms.noise {
         NoiseKind::Fast => Some(
             "The fast sampler draws Gaussian numbers. Its floating-point deviation (about 2⁻⁵² of each probability, and no \

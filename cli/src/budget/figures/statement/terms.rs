@@ -4,7 +4,7 @@
 //! `privacy/src/noise/`, `models/src/trainer/`) changes them here.
 
 use crate::budget::figures::charges::in_words;
-use wardround_plan::{ClipKind, NoiseKind, Plan, SitePrivacy};
+use wardround_plan::{ClipKind, NoiseKind, PatientPrivacy, Plan};
 use wardround_privacy::{Adjacency, Charge, Mechanism, RoundAudit, StudyCost};
 use wardround_report::{AuditBound, NoisyTraining, ProtectedUnit, Trust};
 
@@ -54,7 +54,7 @@ pub fn audit(found: &RoundAudit) -> AuditBound {
 }
 
 /// How noise is added, by the plan's terms and what the ledger paid for.
-pub fn training(plan: &Plan, terms: &SitePrivacy, cost: &StudyCost, debited: &[Charge]) -> NoisyTraining {
+pub fn training(plan: &Plan, terms: &PatientPrivacy, cost: &StudyCost, debited: &[Charge]) -> NoisyTraining {
     let local_steps = u64::from(plan.training.local_steps);
     let (rounds, spare) = (u64::from(plan.study.rounds), u64::from(terms.spare_rounds));
     NoisyTraining {
