@@ -64,11 +64,11 @@ pub fn fold(sum: &mut [i64], update: &[f32], weight: u32) -> Result<(), FoldErro
         return Err(FoldError::Length { expected: sum.len(), got: update.len() });
     }
     check(update)?;
-    let pairs = sum.iter_mut().zip(update);
-    match i64::from(weight) {
-        // By far the most frequent weight, and processors have no product of such integers for several at a time.
-        1 => pairs.for_each(|(sum, value)| *sum = sum.wrapping_add(units(*value))),
-        weight => pairs.for_each(|(sum, value)| *sum = sum.wrapping_add(units(*value).wrapping_mul(weight))),
+    let places = sum.iter_mut().zip(update);
+    match weight {
+        // Without the multiplication, which few processors do for several 64-bit integers at once.
+        1 => places.for_each(|(sum, value)| *sum = sum.wrapping_add(units(*value))),
+        _ => places.for_each(|(sum, value)| *sum = sum.wrapping_add(units(*value).wrapping_mul(i64::from(weight)))),
     }
     Ok(())
 }
@@ -78,22 +78,23 @@ pub fn fold(sum: &mut [i64], update: &[f32], weight: u32) -> Result<(), FoldErro
 /// # Errors
 /// The first weight that is not finite or beyond [`UPDATE_ABS_MAX`].
 pub fn check(update: &[f32]) -> Result<(), FoldError> {
-    // All are looked at, without a branch, several at a time; NaN is not at most anything.
-    if update.iter().fold(true, |sound, value| sound & (value.abs() <= UPDATE_ABS_MAX)) {
+    // Without their sign, the bits of floats are in the order of their magnitudes; infinities and NaN come last.
+    let magnitude = |value: &f32| value.to_bits() & !(1 << 31);
+    let largest = update.iter().fold(0, |largest, value| largest.max(magnitude(value)));
+    if largest <= UPDATE_ABS_MAX.to_bits() {
         return Ok(());
     }
-    let bad = update.iter().enumerate().find(|(_, value)| value.is_nan() || value.abs() > UPDATE_ABS_MAX);
-    let (index, value) = bad.map_or((0, 0.0), |(index, value)| (index, *value));
+    let index = update.iter().take_while(|value| magnitude(value) <= UPDATE_ABS_MAX.to_bits()).count();
+    let value = update[index];
     Err(if value.is_finite() { FoldError::OutOfRange { index, value } } else { FoldError::NotFinite { index } })
 }
 
-/// Rounds `value`, which was checked, to the nearest unit, to even between two.
-///
-/// An `f32` times 2^32 is an `f64` without loss, at most 2^42 here. Added to 2^52 + 2^51 it is rounded to a whole number, which
-/// is what the sum's bits have gained: a rounding that processors make for several numbers at a time.
+/// To the nearest unit, ties to even. An `f32` times 2^32 is an `f64` without loss; below 2^51 the sum with 1.5 * 2^52 is
+/// rounded to an integer, whose difference to 1.5 * 2^52 stands in the bits.
 fn units(value: f32) -> i64 {
-    const WHOLE: f64 = 6_755_399_441_055_744.0;
-    (f64::from(value) * UNITS + WHOLE).to_bits().wrapping_sub(WHOLE.to_bits()).cast_signed()
+    const SHIFT: f64 = 6_755_399_441_055_744.0;
+    let shifted = f64::from(value) * UNITS + SHIFT;
+    shifted.to_bits().wrapping_sub(SHIFT.to_bits()) as i64
 }
 
 #[cfg(test)]
@@ -121,11 +122,9 @@ mod tests {
         }
 
         #[test]
-        fn units_are_the_rounded_product(bits in any::<u32>()) {
-            let value = f32::from_bits(bits);
-            if check(&[value]).is_ok() {
-                prop_assert_eq!(units(value), (f64::from(value) * UNITS).round_ties_even() as i64, "{}", value);
-            }
+        fn units_are_rounded_to_nearest_and_ties_to_even(value in -1024.0f32..=1024.0, shift in 0..60u32) {
+            let value = value / (1u64 << shift) as f32;
+            prop_assert_eq!(units(value), (f64::from(value) * UNITS).round_ties_even() as i64);
         }
 
         #[test]
@@ -139,10 +138,15 @@ mod tests {
     }
 
     #[test]
-    fn half_units_are_rounded_to_even_and_the_largest_are_exact() {
-        let unit = 1.0 / UNITS as f32;
-        assert_eq!([0.5, 1.5, 2.5, -0.5, -1.5].map(|halves| units(halves * unit)), [0, 2, 2, 0, -2]);
-        assert_eq!([units(UPDATE_ABS_MAX), units(-UPDATE_ABS_MAX), units(-0.0)], [1 << 42, -(1 << 42), 0]);
+    fn half_units_and_bounds_are_rounded_as_they_should() {
+        let unit = (-32f32).exp2();
+        for (value, expected) in [(0.5, 0), (1.5, 2), (2.5, 2), (-0.5, 0), (-1.5, -2), (-2.5, -2), (0.75, 1), (-0.0, 0)]
+        {
+            assert_eq!(units(value * unit), expected, "{value} units");
+        }
+        assert_eq!((units(UPDATE_ABS_MAX), units(-UPDATE_ABS_MAX)), (1 << 42, -(1 << 42)));
+        assert!(check(&[UPDATE_ABS_MAX, -UPDATE_ABS_MAX]).is_ok() && check(&[UPDATE_ABS_MAX.next_up()]).is_err());
+        assert!(check(&[-UPDATE_ABS_MAX.next_up()]).is_err());
     }
 
     #[test]
