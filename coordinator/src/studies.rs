@@ -34,6 +34,7 @@ impl Studies {
 
     async fn checked(&self, request: v1::SubmitRequest) -> Result<StoredStudy, Status> {
         let plan = Plan::from_canonical(&request.plan).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        plan.strategy.config.deployable().map_err(Status::invalid_argument)?;
         if request.layout.len() > LAYOUT_BYTES_MAX {
             return Err(CallRefusal::TooLarge.into());
         }

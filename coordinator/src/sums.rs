@@ -19,7 +19,7 @@ use wardround_round::{ModelRef, RoundId, UpdateRef};
 use wardround_secagg::server::{CompleteUpload, Unmasker, UploadReceiver, accumulate};
 use wardround_secagg::session::{Lane, TAIL_WORDS};
 use wardround_storage::{Blobs, StorageError};
-use wardround_strategy::{FedAvg, TotalWeight};
+use wardround_strategy::{FedAvg, RoundFacts, ServerRule, Slice, TotalWeight};
 
 /// Weights that are read, added and written at a time.
 const BLOCK_WEIGHTS: usize = 64 * 1024;
@@ -169,17 +169,20 @@ impl Sums {
     /// # Errors
     /// The disk.
     pub async fn apply(&self, model: ModelRef, sum: Digest, of: Summed) -> Result<ModelRef, SumError> {
-        let rule = match of {
-            Summed::Updates(weights) => FedAvg::new(TotalWeight::of(weights).ok_or(SumError::Empty)?),
-            Summed::Gradients { per_unit } => FedAvg::of_gradients(per_unit),
+        let per_unit = match of {
+            Summed::Updates(weights) => TotalWeight::of(weights).ok_or(SumError::Empty)?.per_unit(),
+            Summed::Gradients { per_unit } => per_unit,
         };
         let (mut before, mut sums) = (self.read(&model.digest).await?, self.read(&sum).await?);
         let mut output = Output::new(&self.blobs).await?;
         let mut left = (model.bytes / 4) as usize;
+        let mut mean = vec![0.0; BLOCK_WEIGHTS.min(left)];
         while left > 0 {
             let count = BLOCK_WEIGHTS.min(left);
-            let (values, sum) = (read_f32(&mut before, count).await?, read_i64(&mut sums, count).await?);
-            output.write(rule.apply(&values, &sum).flat_map(f32::to_le_bytes).collect()).await?;
+            let (mut values, sum) = (read_f32(&mut before, count).await?, read_i64(&mut sums, count).await?);
+            mean.iter_mut().zip(&sum).for_each(|(mean, sum)| *mean = *sum as f64 * per_unit);
+            FedAvg.apply(&RoundFacts::ALL, Slice::stateless(&mut values, &mean[..count]));
+            output.write(values.into_iter().flat_map(f32::to_le_bytes).collect()).await?;
             left -= count;
         }
         Ok(ModelRef { digest: output.finish().await?, bytes: model.bytes })

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wardround_plan::{Digest, Plan, SiteId, Timestamp};
 use wardround_round::coordinator::{Effect, Input, Study, Submission, Summed};
 use wardround_round::{FromSite, ModelRef, RoundId, StudyOutcome, ToSite, UpdateRef};
-use wardround_strategy::{FedAvg, TotalWeight, fold};
+use wardround_strategy::{FedAvg, Mean, ServerState, TotalWeight, fold};
 
 const PLAN: &str = include_str!("plan.toml");
 
@@ -62,9 +62,10 @@ impl Shell {
             }
             Effect::Apply { model, sum, of } => {
                 let Summed::Updates(weights) = of else { unreachable!("the plan shares no noise") };
-                let rule = FedAvg::new(TotalWeight::of(weights).expect("somebody took part"));
-                let next = rule.apply(&[self.values[&model.digest]], &[self.sums[&sum]]).next().expect("one weight");
-                let (digest, value) = stored(next);
+                let (sum, total) = ([self.sums[&sum]], TotalWeight::of(weights).expect("somebody took part"));
+                let mut state = ServerState::new(&FedAvg, vec![self.values[&model.digest]]);
+                state.step(&FedAvg, 1.0, Mean::Sum(&sum, total)).expect("one weight each");
+                let (digest, value) = stored(state.model()[0]);
                 self.values.extend(value);
                 self.feed(Input::Applied(ModelRef { digest, bytes: 4 }));
             }

@@ -12,6 +12,7 @@ mod privacy;
 mod privacy_rules;
 mod rules;
 mod sections;
+mod strategy;
 mod streams;
 mod timestamp;
 mod weights;
@@ -28,7 +29,12 @@ pub use privacy::{
 pub use rules::RuleError;
 pub use sections::{
     Augmentation, EvaluationSection, ImagingSection, MetricName, ModelKind, ModelSection, Optimizer, Schedule,
-    SecaggSection, StrategyKind, StrategySection, StudySection, TrainingSection, Weighting,
+    SecaggSection, StudySection, TrainingSection,
+};
+pub use strategy::{
+    AdaptiveConfig, BoundedBy, CorruptConfig, DittoConfig, FedAdagradConfig, FedAvgmConfig, FedProxConfig,
+    GeometricMedianConfig, GroupedMedianConfig, GroupedTrimmedMeanConfig, LocalLayersConfig, MultiKrumConfig,
+    NoSettings, NormBoundConfig, ScaffoldConfig, StrategyConfig, StrategySection, Weighting,
 };
 pub use streams::{Purpose, Stream, StreamKey};
 pub use timestamp::{Duration, Timestamp};

@@ -3,7 +3,10 @@
 use crate::document::line_of_key;
 use crate::privacy::PrivacySection;
 use crate::sections::*;
-use crate::{Digest, DocumentError, Hasher, PlanAdjacency, RoundNumber, RuleError, SiteId, parse_document, rules};
+use crate::{
+    Digest, DocumentError, Hasher, PlanAdjacency, RoundNumber, RuleError, SiteId, StrategySection, Weighting,
+    parse_document, rules,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -1,10 +1,10 @@
 //! What a plan may not say about privacy: each rule refuses one false comfort.
 
-use crate::RuleError;
 use crate::plan::Draft;
 use crate::privacy::{PrivacyMode, PrivacySection, PrivacyUnit, Sampling};
 use crate::rules::Place;
-use crate::sections::{Optimizer, TrainingSection, Weighting};
+use crate::sections::{Optimizer, TrainingSection};
+use crate::{RuleError, Weighting};
 
 /// Above this, a promise excludes nothing that matters.
 const EPSILON_MAX: f64 = 1000.0;

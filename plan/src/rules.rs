@@ -1,8 +1,8 @@
 //! What a plan may not say. Each rule refuses one way to fool oneself, and says what to write instead.
 
 use crate::plan::Draft;
-use crate::privacy_rules;
 use crate::sections::*;
+use crate::{privacy_rules, strategy};
 
 /// A broken rule: where, what, and what to write instead.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -18,16 +18,13 @@ pub struct RuleError {
     pub remedy: String,
 }
 
-/// Largest sum of public weights: with updates bounded by 2^10 and 2^-32 steps, 2^20 keeps every sum below 2^62.
-pub(crate) const WEIGHT_SUM_MAX: u64 = 1 << 20;
-
 pub(crate) fn check(plan: &Draft) -> Result<(), RuleError> {
     study(&plan.study)?;
     model(&plan.model)?;
     imaging(&plan.imaging)?;
     training(&plan.training)?;
     secagg(&plan.secagg, &plan.study)?;
-    strategy(&plan.strategy, &plan.study)?;
+    strategy::rules::check(plan)?;
     evaluation(&plan.evaluation, &plan.study)?;
     privacy_rules::check(plan)
 }
@@ -95,30 +92,6 @@ fn secagg(secagg: &SecaggSection, study: &StudySection) -> Result<(), RuleError>
         !secagg.enabled || secagg.threshold(study.min_sites).is_some(),
         &format!("of {corrupt} leaves no threshold that {} sites can reach", study.min_sites),
         "assume fewer, or raise `min_sites` in [study]",
-    )
-}
-
-fn strategy(strategy: &StrategySection, study: &StudySection) -> Result<(), RuleError> {
-    let at = |key| Place("strategy", key);
-    if strategy.weighting == Weighting::Equal {
-        return at("weights").require(
-            strategy.weights.is_empty(),
-            "are given, but weighting is \"equal\"",
-            "remove them or write `weighting = \"public\"`",
-        );
-    }
-    let named = strategy.weights.len() as u64;
-    at("weights").require(
-        named >= u64::from(study.min_sites),
-        &format!("name {named} sites, but min_sites is {}", study.min_sites),
-        "give every site of the study its weight",
-    )?;
-    at("weights").require(strategy.weights.values().all(|weight| *weight > 0), "hold a zero", "leave that site out")?;
-    let sum: u64 = strategy.weights.values().map(|weight| u64::from(*weight)).sum();
-    at("weights").require(
-        sum <= WEIGHT_SUM_MAX,
-        &format!("add up to {sum}, above {WEIGHT_SUM_MAX}"),
-        "scale them down; only their ratios count",
     )
 }
 

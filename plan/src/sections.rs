@@ -1,8 +1,7 @@
 //! The sections of a plan, as they stand in its TOML.
 
-use crate::{SiteId, StudyId};
+use crate::StudyId;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// `[study]`: what is studied, and how its rounds go.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -183,37 +182,6 @@ impl SecaggSection {
 const HONEST_MIN: u32 = 2;
 /// Of two sites each sees the other's update in the sum; no cohort has more than ten thousand.
 const SITES: std::ops::RangeInclusive<u32> = 3..=10_000;
-
-/// `[strategy]`: from the updates to the next model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StrategySection {
-    /// The rule.
-    pub kind: StrategyKind,
-    /// How much each site counts.
-    pub weighting: Weighting,
-    /// The weight of each site, for `weighting = "public"`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub weights: BTreeMap<SiteId, u32>,
-}
-
-/// Rules from updates to the next model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StrategyKind {
-    /// Weighted mean of the updates (McMahan et al. 2017).
-    Fedavg,
-}
-
-/// How much each site counts in a mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Weighting {
-    /// Every site alike.
-    Equal,
-    /// By the numbers in `[strategy.weights]`, which are part of the plan and thereby public.
-    Public,
-}
 
 /// `[evaluation]`: what is measured on the sites' own validation patients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@
 pub const UPDATE_ABS_MAX: f32 = 1024.0;
 
 /// Units in 1.0.
-pub(crate) const UNITS: f64 = 4_294_967_296.0;
+const UNITS: f64 = 4_294_967_296.0;
 
 /// Sum of the weights of the sites in a sum; never zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +46,15 @@ impl TotalWeight {
         std::num::NonZeroU64::new(weights.into_iter().map(u64::from).sum()).map(Self)
     }
 
-    pub(crate) fn as_f64(self) -> f64 {
-        self.0.get() as f64
+    /// How much one unit of a sum of this total weight is of the mean.
+    pub fn per_unit(self) -> f64 {
+        1.0 / (self.0.get() as f64 * UNITS)
+    }
+
+    /// The mean of the updates in `sum`, a [`fold`] of this total weight. Both slices are of one length.
+    pub fn mean(self, sum: &[i64], mean: &mut [f64]) {
+        let per_unit = self.per_unit();
+        mean.iter_mut().zip(sum).for_each(|(mean, sum)| *mean = *sum as f64 * per_unit);
     }
 }
 
@@ -62,8 +69,11 @@ pub fn fold(sum: &mut [i64], update: &[f32], weight: u32) -> Result<(), FoldErro
         return Err(FoldError::Length { expected: sum.len(), got: update.len() });
     }
     check(update)?;
-    for (sum, value) in sum.iter_mut().zip(update) {
-        *sum = sum.wrapping_add(units(*value).wrapping_mul(i64::from(weight)));
+    let places = sum.iter_mut().zip(update);
+    match weight {
+        // Without the multiplication, which few processors do for several 64-bit integers at once.
+        1 => places.for_each(|(sum, value)| *sum = sum.wrapping_add(units(*value))),
+        _ => places.for_each(|(sum, value)| *sum = sum.wrapping_add(units(*value).wrapping_mul(i64::from(weight)))),
     }
     Ok(())
 }
@@ -73,16 +83,23 @@ pub fn fold(sum: &mut [i64], update: &[f32], weight: u32) -> Result<(), FoldErro
 /// # Errors
 /// The first weight that is not finite or beyond [`UPDATE_ABS_MAX`].
 pub fn check(update: &[f32]) -> Result<(), FoldError> {
-    let Some(index) = update.iter().position(|value| value.is_nan() || value.abs() > UPDATE_ABS_MAX) else {
+    // Without their sign, the bits of floats are in the order of their magnitudes; infinities and NaN come last.
+    let magnitude = |value: &f32| value.to_bits() & !(1 << 31);
+    let largest = update.iter().fold(0, |largest, value| largest.max(magnitude(value)));
+    if largest <= UPDATE_ABS_MAX.to_bits() {
         return Ok(());
-    };
+    }
+    let index = update.iter().take_while(|value| magnitude(value) <= UPDATE_ABS_MAX.to_bits()).count();
     let value = update[index];
     Err(if value.is_finite() { FoldError::OutOfRange { index, value } } else { FoldError::NotFinite { index } })
 }
 
-/// Exact before the rounding: an `f32` times 2^32 is an `f64` without loss.
+/// To the nearest unit, ties to even. An `f32` times 2^32 is an `f64` without loss; below 2^51 the sum with 1.5 * 2^52 is
+/// rounded to an integer, whose difference to 1.5 * 2^52 stands in the bits.
 fn units(value: f32) -> i64 {
-    (f64::from(value) * UNITS).round_ties_even() as i64
+    const SHIFT: f64 = 6_755_399_441_055_744.0;
+    let shifted = f64::from(value) * UNITS + SHIFT;
+    shifted.to_bits().wrapping_sub(SHIFT.to_bits()) as i64
 }
 
 #[cfg(test)]
@@ -110,6 +127,12 @@ mod tests {
         }
 
         #[test]
+        fn units_are_rounded_to_nearest_and_ties_to_even(value in -1024.0f32..=1024.0, shift in 0..60u32) {
+            let value = value / (1u64 << shift) as f32;
+            prop_assert_eq!(units(value), (f64::from(value) * UNITS).round_ties_even() as i64);
+        }
+
+        #[test]
         fn any_floats_only_err(values in proptest::collection::vec(any::<f32>(), 0..40)) {
             let mut sum = vec![0; 20];
             let before = sum.clone();
@@ -117,6 +140,18 @@ mod tests {
                 prop_assert_eq!(sum, before);
             }
         }
+    }
+
+    #[test]
+    fn half_units_and_bounds_are_rounded_as_they_should() {
+        let unit = (-32f32).exp2();
+        for (value, expected) in [(0.5, 0), (1.5, 2), (2.5, 2), (-0.5, 0), (-1.5, -2), (-2.5, -2), (0.75, 1), (-0.0, 0)]
+        {
+            assert_eq!(units(value * unit), expected, "{value} units");
+        }
+        assert_eq!((units(UPDATE_ABS_MAX), units(-UPDATE_ABS_MAX)), (1 << 42, -(1 << 42)));
+        assert!(check(&[UPDATE_ABS_MAX, -UPDATE_ABS_MAX]).is_ok() && check(&[UPDATE_ABS_MAX.next_up()]).is_err());
+        assert!(check(&[-UPDATE_ABS_MAX.next_up()]).is_err());
     }
 
     #[test]
