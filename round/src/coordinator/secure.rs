@@ -159,8 +159,12 @@ pub(super) fn advance(study: &mut Study, now: Timestamp) {
     }
     match &study.secure.session {
         None => open_when_ready(study, now),
-        Some(session) if session.server.stage() == ServerStage::Closed => start_unmasking(study),
+        Some(session) if session.server.stage() == ServerStage::Closed => {}
         Some(_) => end_stage(study, now),
+    }
+    // Also where the last stage was ended just now: nobody will say anything more that could bring us back here.
+    if study.secure.session.as_ref().is_some_and(|session| session.server.stage() == ServerStage::Closed) {
+        start_unmasking(study);
     }
 }
 

@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use wardround_plan::{Digest, Plan, SiteId, Timestamp};
+use wardround_plan::{Digest, Duration, Plan, SiteId, Timestamp};
 use wardround_secagg::client::{self, Client, History, JournalRecord, Output, Trained};
 use wardround_secagg::ring::{Rounding, Update, Weight};
 use wardround_secagg::roster::{Enrolment, Roster, SigningKey};
@@ -99,6 +99,8 @@ struct House {
     nodes: BTreeMap<SiteId, Node>,
     blobs: BTreeMap<Digest, Vec<u8>>,
     events: Vec<Event>,
+    /// When each round made its model.
+    committed: Vec<Timestamp>,
     mail: VecDeque<(SiteId, ToSite)>,
     /// What was summed, and over how many sites.
     sums: Vec<(Vec<i64>, usize)>,
@@ -137,8 +139,9 @@ impl House {
         let nodes = NAMES.iter().zip(keys).map(node).collect();
         let study = Study::new(submission(), Some(roster.clone()));
         let (blobs, mail) = (BTreeMap::new(), VecDeque::new());
+        let (events, committed, sums) = (vec![], vec![], vec![]);
         let mut house =
-            Self { study, roster, nodes, blobs, events: vec![], mail, sums: vec![], now, rng, restart_after: None };
+            Self { study, roster, nodes, blobs, events, committed, mail, sums, now, rng, restart_after: None };
         house.feed(Input::Roster(NAMES.iter().map(|name| site(name)).collect()));
         house
     }
@@ -207,7 +210,10 @@ impl House {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Persist(recorded) => self.events.push(recorded.event),
+            Effect::Persist(recorded) => {
+                self.committed.extend(matches!(recorded.event, Event::RoundCommitted { .. }).then_some(recorded.at));
+                self.events.push(recorded.event);
+            }
             Effect::Send(to, message) => self.mail.push_back((to, message)),
             Effect::FoldMasked(fold) => {
                 let answer = match self.fold(&fold) {
@@ -402,6 +408,17 @@ fn a_site_lost_at_any_message_leaves_a_sum_of_the_others_or_of_all() {
         assert!(house.sums[0].0 == first, "lost at message {lost}");
         assert!(house.sums[1].0 == sum_of(&["anna", "bea", "dora"]), "lost at message {lost}");
         assert_eq!(house.sums.len(), 2);
+    }
+}
+
+#[test]
+fn a_lost_site_holds_a_round_up_until_it_is_given_up_and_no_longer() {
+    for lost in 0..5 {
+        let mut house = House::new();
+        let begun = house.now;
+        house.node("clara").dies_after = Some(lost);
+        house.run();
+        assert_eq!(house.committed[0], begun + Duration::from_s(20), "lost at message {lost}: its absence_s");
     }
 }
 
