@@ -206,7 +206,7 @@ impl Desk {
                 Err(refused) => Err(UploadFailure::Rejected(refused.to_string())),
             };
             if let Err(UploadFailure::Rejected(reason)) = &result {
-                tracing::warn!(round = id.round.get(), %reason, "the update was not taken");
+                tracing::warn!(study = %id.study, round = id.round.get(), %reason, "the update was not taken");
             }
             desk.finish_async(Input::Uploaded(id, result)).await;
         });
