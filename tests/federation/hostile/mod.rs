@@ -8,6 +8,8 @@
 mod attacks;
 mod between;
 mod coordinator;
+mod deaths;
+mod halfway;
 mod schemes;
 mod silence;
 mod stage;
