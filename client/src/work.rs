@@ -205,7 +205,7 @@ impl Desk {
                 Ok(released) => desk.send(&id, released).await,
                 Err(refused) => Err(UploadFailure::Rejected(refused.to_string())),
             };
-            if let Err(UploadFailure::Rejected(reason)) = &result {
+            if let Some(reason) = result.as_ref().err().and_then(UploadFailure::reason) {
                 tracing::warn!(study = %id.study, round = id.round.get(), %reason, "the update was not taken");
             }
             desk.finish_async(Input::Uploaded(id, result)).await;

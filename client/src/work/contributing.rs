@@ -17,7 +17,7 @@ use wardround_privacy::Released;
 use wardround_proto::Announced;
 use wardround_round::masking::{encoding, frame, vector_shape};
 use wardround_round::participant::UploadFailure;
-use wardround_round::{FromSite, ModelRef, RoundId, UpdateRef};
+use wardround_round::{FromSite, ModelRef, Refusal, RefusalReason, RoundId, UpdateRef};
 use wardround_secagg::client::{Agreement, Client, Event, Output, Trained};
 use wardround_secagg::ring::{Rounding, Update, Weight};
 use wardround_secagg::wire::{ConfigDigest, ModelDigest, Round, StudyId};
@@ -151,7 +151,7 @@ impl Session<'_> {
                 Output::Encode => outputs.extend(self.mask_and_send().await?),
                 Output::Finished if at + 1 == outputs.len() => return Ok(true),
                 Output::Finished => {}
-                Output::Aborted(refusal) => return Err(UploadFailure::Rejected(refusal.to_string())),
+                Output::Aborted(refusal) => return Err(refused(&refusal)),
             }
             at += 1;
         }
@@ -172,6 +172,7 @@ impl Session<'_> {
     async fn mask_and_send(&mut self) -> Result<Vec<Output>, UploadFailure> {
         let rejected = |error: &dyn std::fmt::Display| UploadFailure::Rejected(error.to_string());
         let bytes = self.desk.spool.blobs().get_bytes(&self.update.digest).await.map_err(|error| rejected(&error))?;
+        self.check_ring(bytes.len() as u64)?;
         let addend = Arc::new(self.addend(&bytes).map_err(UploadFailure::Rejected)?);
         let client = self.client.as_ref().ok_or_else(|| UploadFailure::Rejected("no session is open".into()))?;
         let contribution = client.prepare(addend.update(), addend.weight(), Rounding::Nearest, &mut self.rng);
@@ -204,13 +205,17 @@ impl Session<'_> {
         chunk.map_err(|refusal| UploadFailure::Rejected(refusal.to_string()))
     }
 
-    /// What this site adds, by the plan and not by what the coordinator proposes.
+    /// Refuses a sum that is made otherwise than the plan says, however safe it may be.
+    fn check_ring(&self, update_bytes: u64) -> Result<(), UploadFailure> {
+        let params = self.client.as_ref().and_then(Client::params);
+        let is_the_plans = params.zip(vector_shape(update_bytes)).is_some_and(|(params, shape)| {
+            params.vector == shape && params.encoding == encoding(self.plan, &shape) && params.noise.is_none()
+        });
+        if is_the_plans { Ok(()) } else { Err(refused(&"the session's ring is not the plan's")) }
+    }
+
+    /// What this site adds, by the plan.
     fn addend(&self, bytes: &[u8]) -> Result<Addend, String> {
-        let shape = vector_shape(bytes.len() as u64).ok_or("the update has a length that no model has")?;
-        let params = self.client.as_ref().and_then(Client::params).ok_or("no session is open")?;
-        if params.vector != shape || params.encoding != encoding(self.plan, &shape) || params.noise.is_some() {
-            return Err("the session's ring is not the plan's".into());
-        }
         let weight = self.plan.weight_of(self.desk.seat.name()).and_then(Weight::new);
         let weight = weight.ok_or("the plan gives this site no weight")?;
         Addend::new(bytes, weight, self.plan.weight_max())
@@ -228,6 +233,12 @@ impl Session<'_> {
         };
         let _ = self.desk.notices.try_send(notice);
     }
+}
+
+/// This site's no to what the coordinator proposes, which hears it: `why` names rules of the protocol, never a number of the
+/// update nor a file.
+fn refused(why: &dyn std::fmt::Display) -> UploadFailure {
+    UploadFailure::Refused(Refusal::new(RefusalReason::PrivacyRequired, why.to_string()))
 }
 
 /// The update of a site as it is summed.

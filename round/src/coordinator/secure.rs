@@ -286,7 +286,7 @@ fn start_unmasking(study: &mut Study) {
     study.push(Effect::Unmask { id, sum });
 }
 
-/// Sites that are not worth waiting for have left; a stage whose time is up is over.
+/// Sites that refused or are not worth waiting for have left; a stage whose time is up is over.
 fn end_stage(study: &mut Study, now: Timestamp) {
     let Some(open) = &study.progress.open else { return };
     let Some(session) = &study.secure.session else { return };
@@ -294,7 +294,8 @@ fn end_stage(study: &mut Study, now: Timestamp) {
         let outputs = study.secure.session.as_mut().map(|session| session.server.deadline()).unwrap_or_default();
         return perform(study, now, outputs);
     }
-    let gone = |site: &&SiteId| !collecting::still_worth_waiting(study, site, now) && !session.left.contains(*site);
+    let lost = |site: &SiteId| open.out.contains_key(site) || !collecting::still_worth_waiting(study, site, now);
+    let gone = |site: &&SiteId| lost(site) && !session.left.contains(*site);
     let gone: Vec<SiteId> = session.sites.iter().filter(gone).cloned().collect();
     for site in gone {
         let Some(session) = study.secure.session.as_mut() else { return };
@@ -335,7 +336,10 @@ fn carry_out(study: &mut Study, now: Timestamp, outputs: Vec<ServerOutput>) {
                 let Some(site) = session.sites.get(place_of(to)).cloned() else { continue };
                 study.send(site, ToSite::Secagg(id.clone(), message));
             }
-            ServerOutput::Failed(failure) => collecting::abandon(study, now, failure.to_string()),
+            ServerOutput::Failed(failure) => {
+                let reason = collecting::with_refusals(study, failure.to_string());
+                collecting::abandon(study, now, reason);
+            }
             ServerOutput::Recover | ServerOutput::Persist(_) => {}
         }
     }

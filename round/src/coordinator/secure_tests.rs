@@ -314,7 +314,8 @@ impl House {
                 Output::Persist(record) => self.nodes.get_mut(to).expect("known").journal.push(record),
                 Output::Send(message) => self.say(to, id, message),
                 Output::Encode => self.upload(to, id),
-                Output::Agreed(_) | Output::Finished | Output::Aborted(_) => {}
+                Output::Aborted(refusal) => self.refuse(to, id, refusal.to_string()),
+                Output::Agreed(_) | Output::Finished => {}
             }
         }
     }
@@ -323,6 +324,11 @@ impl House {
         if self.survives(from) {
             self.feed(Input::Said(from.clone(), FromSite::Secagg(id.clone(), message)));
         }
+    }
+
+    fn refuse(&mut self, from: &SiteId, id: &RoundId, why: String) {
+        let answer = Err(crate::Refusal::new(crate::RefusalReason::PrivacyRequired, why));
+        self.feed(Input::Said(from.clone(), FromSite::RoundAnswer { id: id.clone(), answer }));
     }
 
     /// False where the site is lost before it can send.
@@ -446,6 +452,36 @@ fn too_few_sites_give_no_sum() {
     assert!(house.sums.is_empty());
     let signed = |node: &Node| node.journal.iter().any(|record| record.stage == client::JournalStage::Signed);
     assert!(!house.nodes.values().any(signed), "nobody signed, so nobody gave shares");
+}
+
+#[test]
+fn sites_that_refuse_a_session_are_not_waited_for_and_say_why() {
+    let mut house = House::new();
+    let begun = house.now;
+    let signed = JournalRecord {
+        study: StudyId::of_study(&plan().study.name),
+        round: Round(1),
+        attempt: wardround_secagg::wire::Attempt(1),
+        session: wardround_secagg::wire::SessionId(Digest::of(b"before")),
+        stage: client::JournalStage::Signed,
+    };
+    house.nodes.values_mut().for_each(|node| node.journal.push(signed));
+    house.run();
+    let Some(crate::StudyOutcome::Failed(reason)) = house.study.view().outcome else { panic!("nobody takes part") };
+    let words = ["0 sites are left after Keys", "anna: ", "dora: ", "has signed for a sum of this round already"];
+    assert!(words.iter().all(|words| reason.contains(words)), "{reason}");
+    assert_eq!(house.now, begun, "in no time");
+}
+
+#[test]
+fn one_that_refuses_a_session_is_not_waited_for_by_the_others() {
+    let mut house = House::new();
+    let begun = house.now;
+    house.node("dora").seat.policy.cohort_min = 5;
+    house.run();
+    assert_eq!(house.study.view().outcome, Some(crate::StudyOutcome::Finished));
+    assert!(house.sums.iter().all(|(sum, _)| *sum == sum_of(&["anna", "bea", "clara"])));
+    assert_eq!(house.now, begun, "in no time");
 }
 
 #[test]

@@ -48,6 +48,19 @@ pub enum UploadFailure {
     Broken,
     /// The coordinator does not want it.
     Rejected(String),
+    /// This site takes no part in the sum that is proposed.
+    Refused(Refusal),
+}
+
+impl UploadFailure {
+    /// Why the update will not be in this sum; nothing where it is tried again.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Broken => None,
+            Self::Rejected(reason) => Some(reason),
+            Self::Refused(refusal) => Some(refusal.text()),
+        }
+    }
 }
 
 /// A committed model to be measured.
@@ -300,8 +313,17 @@ impl Site {
     }
 
     fn uploaded(&mut self, now: Timestamp, id: &RoundId, result: Result<(), UploadFailure>) {
-        if self.finish(|job| matches!(job, Job::Upload(job, ..) if job == id)).is_some() && result.is_ok() {
-            self.record(now, Event::Sent { id: id.clone() });
+        if self.finish(|job| matches!(job, Job::Upload(job, ..) if job == id)).is_none() {
+            return;
+        }
+        let id = id.clone();
+        match result {
+            Ok(()) => self.record(now, Event::Sent { id }),
+            // Nobody is to wait for it.
+            Err(UploadFailure::Refused(refusal)) => {
+                self.effects.push_back(Effect::Say(FromSite::RoundAnswer { id, answer: Err(refusal) }));
+            }
+            Err(UploadFailure::Broken | UploadFailure::Rejected(_)) => {}
         }
     }
 
