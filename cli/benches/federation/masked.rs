@@ -291,7 +291,7 @@ fn plan_text(sites: u32, width: u32) -> String {
     format!(
         r#"
         study = {{ name = "{STUDY}", purpose = "benchmark", rounds = 1, min_sites = {sites}, deadline_s = 3600 }}
-        model = {{ kind = "unet2d", width = {width}, depth = 2, classes = 2, channels = 1, input_px = 8 }}
+        model = {{ kind = "unet2d", width = {width}, depth = 3, classes = 2, channels = 1, input_px = 16 }}
         training = {{ optimizer = "sgd", learning_rate = 0.001, local_steps = 1, batch_images = 1 }}
         privacy = {{ mode = "none" }}
         secagg = {{ enabled = true, stage_s = 600 }}
