@@ -26,8 +26,9 @@ use wardround_storage::{Blobs, Database};
 const STUDY: &str = "masked";
 /// Sites and weights of one run each.
 const QUICK: [(u32, u32); 1] = [(5, 100_000)];
-const FULL: [(u32, u32); 7] =
-    [(5, 100_000), (10, 100_000), (20, 100_000), (5, 1_000_000), (10, 1_000_000), (20, 1_000_000), (20, 10_000_000)];
+/// All sites with all weights.
+const SITES: [u32; 3] = [5, 10, 20];
+const WEIGHTS: [u32; 3] = [100_000, 1_000_000, 10_000_000];
 /// Widths that a network may have.
 const WIDTHS: std::ops::RangeInclusive<u32> = 1..=64;
 const WIDTH_STEP: u32 = 4;
@@ -54,7 +55,7 @@ pub async fn run(options: &Options) -> Result<(), Trouble> {
     let chosen = match (options.number("sites", 0)?, options.number("weights", 0)?) {
         (sites @ 1.., weights @ 1..) => vec![(sites, weights)],
         _ if options.wants("quick") => QUICK.to_vec(),
-        _ => FULL.to_vec(),
+        _ => WEIGHTS.into_iter().flat_map(|weights| SITES.map(|sites| (sites, weights))).collect(),
     };
     println!("a masked sum over mutual TLS on loopback, real processes; {}", machine::describe());
     println!(
