@@ -48,6 +48,15 @@ fn kinds(events: &[Value], kind: &str) -> Vec<Value> {
     events.iter().filter(|event| event["event"] == kind).cloned().collect()
 }
 
+/// A federation in which north is killed at the instant that `silence` is about.
+fn bereft(place: Place, plan: &Tiny, silence: &Silence) -> Federation {
+    let mut federation = submitted(place, plan, Some(silence));
+    federation.start_sites();
+    wait_for_silence(&federation, silence);
+    federation.kill("north");
+    federation
+}
+
 #[test]
 fn a_sum_of_four_bears_the_death_of_a_site_at_any_stage() {
     let prepared = Place::prepared_for_four();
@@ -57,11 +66,7 @@ fn a_sum_of_four_bears_the_death_of_a_site_at_any_stage() {
     let four = undisturbed(prepared.copy(), &plan, &["north", "south", "west", "east"]);
     assert_ne!(three, four);
     side_by_side(DEATHS.into(), |(before, counted)| {
-        let silence = Silence::towards("north", before);
-        let mut federation = submitted(prepared.copy(), &plan, Some(&silence));
-        federation.start_sites();
-        wait_for_silence(&federation, &silence);
-        federation.kill("north");
+        let federation = bereft(prepared.copy(), &plan, &Silence::towards("north", before));
         let model = finished_model(&federation.finish());
         let events = federation.events("coordinator").all();
         assert_eq!(kinds(&events, "round_opened").len(), 1, "{before}: in one attempt");
@@ -72,33 +77,36 @@ fn a_sum_of_four_bears_the_death_of_a_site_at_any_stage() {
 }
 
 #[test]
-fn a_sum_of_four_bears_the_death_of_a_site_in_the_middle_of_its_upload() {
-    let prepared = Place::prepared_for_four();
-    // A masked update that is longer by far than all that a site says before.
-    let plan = Tiny { width: 32, ..ONE_ROUND() };
-    let three = undisturbed(prepared.copy(), &plan, &["south", "west", "east"]);
-    let plan = Tiny { min_sites: 4, ..plan };
-    let mut federation = submitted(prepared.copy(), &plan, None);
+fn a_sum_of_three_bears_the_death_of_a_site_that_has_said_all() {
+    let prepared = Place::prepared();
+    let model = undisturbed(prepared.copy(), &ONE_ROUND(), prepared.sites());
+    let federation = bereft(prepared.copy(), &ONE_ROUND(), &Silence::towards("north", "Unmask"));
+    assert_eq!(finished_model(&federation.finish()), model);
+    assert_eq!(kinds(&federation.events("coordinator").all(), "round_opened").len(), 1, "in one attempt");
+}
+
+/// A masked update that is longer by far than all that a site says before.
+const LONG_UPDATE: fn() -> Tiny = || Tiny { width: 32, ..ONE_ROUND() };
+/// What passes of a site before its line goes dead: its handshake, its answers, and a part of its masked update.
+const UP_BYTES: u64 = 200_000;
+
+/// A federation in which north is killed in the middle of its upload.
+fn cut_off(place: Place, plan: &Tiny) -> Federation {
+    let mut federation = submitted(place, plan, None);
     let address = federation.place.address();
-    let listening = address.trim_start_matches("https://").parse().expect("an address");
-    let line = Halfway::before(listening, UP_BYTES);
+    let line = Halfway::before(address.trim_start_matches("https://").parse().expect("an address"), UP_BYTES);
     let through = format!("https://{}", line.address());
     coordinator::restrict(&federation.place, "north", &address, &through);
     federation.start_sites();
     wait_for("half an upload", LONG, || line.is_dead().then_some(()));
     assert!(has_part(&federation, "north"), "its upload had begun");
     federation.kill("north");
-    let model = finished_model(&federation.finish());
-    let events = federation.events("coordinator").all();
-    let masked_bytes = 2 * kinds(&events, "round_opened")[0]["model"]["bytes"].as_u64().expect("a size");
-    println!("north killed when {UP_BYTES} bytes had come of it, fewer than the {masked_bytes} of its update");
-    assert!(UP_BYTES < masked_bytes, "what came is not the whole");
-    assert_eq!(kinds(&events, "masked_counted").len(), 3, "half an update is in no sum");
-    assert_eq!(model, three);
+    coordinator::restrict(&federation.place, "north", &through, &address);
+    let opened = kinds(&federation.events("coordinator").all(), "round_opened");
+    let masked_bytes = 2 * opened[0]["model"]["bytes"].as_u64().expect("a size");
+    assert!(UP_BYTES < masked_bytes, "what came is not the whole of {masked_bytes} bytes");
+    federation
 }
-
-/// What passes of a site before its line goes dead: its handshake, its answers, and a part of its masked update.
-const UP_BYTES: u64 = 200_000;
 
 /// Whether an upload of a site is under way at the coordinator.
 fn has_part(federation: &Federation, site: &str) -> bool {
@@ -107,18 +115,42 @@ fn has_part(federation: &Federation, site: &str) -> bool {
 }
 
 #[test]
+fn a_sum_of_four_bears_the_death_of_a_site_in_the_middle_of_its_upload() {
+    let prepared = Place::prepared_for_four();
+    let three = undisturbed(prepared.copy(), &LONG_UPDATE(), &["south", "west", "east"]);
+    let federation = cut_off(prepared.copy(), &Tiny { min_sites: 4, ..LONG_UPDATE() });
+    assert_eq!(finished_model(&federation.finish()), three);
+    let events = federation.events("coordinator").all();
+    assert_eq!(kinds(&events, "round_opened").len(), 1, "in one attempt");
+    assert_eq!(kinds(&events, "masked_counted").len(), 3, "half an update is in no sum");
+}
+
+#[test]
+fn a_sum_of_three_that_lost_a_site_in_the_middle_of_its_upload_is_made_with_fresh_masks() {
+    let prepared = Place::prepared();
+    let model = undisturbed(prepared.copy(), &LONG_UPDATE(), prepared.sites());
+    let federation = cut_off(prepared.copy(), &LONG_UPDATE());
+    assert_made_afresh(federation, "the rest of its upload", &model);
+}
+
+#[test]
 fn a_sum_of_three_that_lost_a_site_before_anybody_signed_is_made_with_fresh_masks() {
     let prepared = Place::prepared();
-    let plan = ONE_ROUND();
-    let model = undisturbed(prepared.copy(), &plan, prepared.sites());
+    let model = undisturbed(prepared.copy(), &ONE_ROUND(), prepared.sites());
     side_by_side(["KeySet", "ShareSet"].into(), |before| {
-        let mut federation = abandoned(prepared.copy(), &plan, before);
-        federation.restart("north");
-        assert_eq!(finished_model(&federation.finish()), model, "{before}");
-        let counted = kinds(&federation.events("coordinator").all(), "masked_counted");
-        let updates: BTreeSet<&str> = counted.iter().filter_map(|event| event["update"]["digest"].as_str()).collect();
-        assert_eq!(updates.len(), counted.len(), "{before}: no two uploads are alike");
+        let federation = bereft(prepared.copy(), &ONE_ROUND(), &Silence::towards("north", before));
+        assert_made_afresh(federation, before, &model);
     });
+}
+
+/// That the attempt is given up, and the next one, with north again, makes the model.
+fn assert_made_afresh(mut federation: Federation, before: &str, model: &str) {
+    wait_for_abandonment(&federation, before);
+    federation.restart("north");
+    assert_eq!(finished_model(&federation.finish()), model, "{before}");
+    let counted = kinds(&federation.events("coordinator").all(), "masked_counted");
+    let updates: BTreeSet<&str> = counted.iter().filter_map(|event| event["update"]["digest"].as_str()).collect();
+    assert_eq!(updates.len(), counted.len(), "{before}: no two uploads are alike");
 }
 
 #[test]
@@ -126,7 +158,8 @@ fn a_sum_of_three_that_lost_a_site_after_anybody_signed_is_never_made() {
     let prepared = Place::prepared();
     let plan = ONE_ROUND();
     side_by_side([("Survivors", "1 sites"), ("SignatureSet", "0 sites")].into(), |(before, left)| {
-        let mut federation = abandoned(prepared.copy(), &plan, before);
+        let mut federation = bereft(prepared.copy(), &plan, &Silence::towards("north", before));
+        wait_for_abandonment(&federation, before);
         federation.restart("north");
         let state = federation.finish()["state"].as_str().expect("a state").to_owned();
         let why = "this site has signed for a sum of this round already";
@@ -146,20 +179,14 @@ fn a_sum_of_three_that_lost_a_site_after_anybody_signed_is_never_made() {
     });
 }
 
-/// A federation in which north was killed at this instant, once its round is given up for that.
-fn abandoned(place: Place, plan: &Tiny, before: &str) -> Federation {
-    let silence = Silence::towards("north", before);
-    let mut federation = submitted(place, plan, Some(&silence));
-    federation.start_sites();
-    wait_for_silence(&federation, &silence);
-    federation.kill("north");
+/// Waits until the round is given up for want of north.
+fn wait_for_abandonment(federation: &Federation, before: &str) {
     let events = federation.events("coordinator");
     let reason = wait_for("the end of the attempt", LONG, || {
         kinds(&events.all(), "round_abandoned").first().and_then(|event| event["reason"].as_str().map(str::to_owned))
     });
     println!("north killed before {before}: {reason}");
     assert!(reason.starts_with("2 sites are left after") && reason.ends_with("3 are needed"), "{before}: {reason}");
-    federation
 }
 
 #[test]
