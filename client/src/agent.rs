@@ -351,5 +351,10 @@ fn not_sent(id: RoundId, refusal: &Refusal) -> Input {
 
 fn terms(plan: &Plan) -> Terms {
     let evaluate_every = std::num::NonZeroU32::new(plan.evaluation.every).unwrap_or(std::num::NonZeroU32::MIN);
-    Terms { evaluate_every, rounds: plan.study.rounds, hides_scores: plan.secagg.enabled, one_sum: plan.privacy.mode == PrivacyMode::Distributed }
+    Terms {
+        evaluate_every,
+        rounds: plan.study.rounds,
+        hides_scores: plan.secagg.enabled,
+        one_sum: plan.privacy.mode == PrivacyMode::Distributed,
+    }
 }

@@ -209,7 +209,7 @@ impl Desk {
                     desk.contribute_update(&plan, &id, model, released).await
                 }
                 Ok(Leaving::AsItIs(released)) => desk.send(&id, released).await,
-                Err(refused) => Err(UploadFailure::Rejected(refused.to_string())),
+                Err(refusal) => Err(UploadFailure::Refused(refusal)),
             };
             desk.uploaded(id, result).await;
         });
@@ -221,14 +221,14 @@ impl Desk {
         tokio::spawn(async move {
             let result = match desk.release_scores(&plan, scores).await {
                 Ok(released) => desk.contribute_scores(&plan, &id, model, released).await,
-                Err(refused) => Err(UploadFailure::Rejected(refused.to_string())),
+                Err(refusal) => Err(UploadFailure::Refused(refusal)),
             };
             desk.uploaded(id, result).await;
         });
     }
 
     async fn uploaded(&self, id: RoundId, result: Result<(), UploadFailure>) {
-        if let Err(UploadFailure::Rejected(reason)) = &result {
+        if let Some(reason) = result.as_ref().err().and_then(UploadFailure::reason) {
             tracing::warn!(%id, %reason, "not taken");
         }
         self.finish_async(Input::Uploaded(id, result)).await;

@@ -9,6 +9,7 @@ mod crashes;
 mod disk;
 mod events;
 mod federation;
+mod hostile;
 mod locks;
 mod masked;
 mod membership;

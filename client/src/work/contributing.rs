@@ -18,12 +18,12 @@ use wardround_privacy::{Released, SecretNoise, Unnoised};
 use wardround_proto::Announced;
 use wardround_round::masking::{Share, SumTerms, frame, session_round, vector_shape};
 use wardround_round::participant::{Event as SiteEvent, Input, UploadFailure};
-use wardround_round::{FromSite, ModelRef, ReportedScore, RoundId, UpdateRef, tally};
+use wardround_round::{FromSite, ModelRef, Refusal, RefusalReason, ReportedScore, RoundId, UpdateRef, tally};
 use wardround_secagg::client::{Agreement, Client, Event, Output, Trained};
 use wardround_secagg::ring::{NoiseShare, Rounding, Update, Weight};
 use wardround_secagg::session::SessionParams;
 use wardround_secagg::wire::{ConfigDigest, ModelDigest, StudyId};
-use wardround_storage::BlobWriter;
+use wardround_storage::{BlobWriter, DatabaseError};
 
 /// Before a transfer is taken up again.
 const AFTER_BREAK: std::time::Duration = std::time::Duration::from_millis(200);
@@ -142,6 +142,16 @@ impl Desk {
         }
     }
 
+    /// What must not be in two sums is on record as being in this one, before the first masked word leaves.
+    async fn use_up(&self, plan: &Plan, id: &RoundId, model: ModelRef) -> Result<(), DatabaseError> {
+        if id.summand.is_update() && plan.privacy.mode != PrivacyMode::Distributed {
+            return Ok(());
+        }
+        self.journal.append((self.clock)(), &SiteEvent::Masking { id: id.clone(), model }).await?;
+        self.finish_async(Input::Masking(id.clone(), model)).await;
+        Ok(())
+    }
+
     /// A sum is made by the plan, whatever the coordinator proposes; gives this site's share of the noise where the sum needs
     /// some, from fresh randomness.
     async fn share(
@@ -245,7 +255,7 @@ impl Session<'_> {
                 Output::Encode => outputs.extend(self.mask_and_send().await?),
                 Output::Finished if at + 1 == outputs.len() => return Ok(true),
                 Output::Finished => {}
-                Output::Aborted(refusal) => return Err(UploadFailure::Rejected(refusal.to_string())),
+                Output::Aborted(refusal) => return Err(refused(&refusal)),
             }
             at += 1;
         }
@@ -267,13 +277,13 @@ impl Session<'_> {
         let rejected = |error: &dyn std::fmt::Display| UploadFailure::Rejected(error.to_string());
         let params = self.client.as_ref().and_then(Client::params).cloned();
         let params = params.ok_or_else(|| UploadFailure::Rejected("no session is open".into()))?;
-        let share = self.desk.share(self.plan, self.id, &self.model, &params).await.map_err(UploadFailure::Rejected)?;
+        let share = self.desk.share(self.plan, self.id, &self.model, &params).await.map_err(|why| refused(&why))?;
         let addend = Arc::new(self.desk.addend(self.plan, &self.released).await.map_err(UploadFailure::Rejected)?);
         let client = self.client.as_ref().ok_or_else(|| UploadFailure::Rejected("no session is open".into()))?;
         let contribution = client.prepare(addend.update(), addend.weight(), Rounding::Nearest, &mut self.rng);
         let contribution = contribution.ok_or_else(|| UploadFailure::Rejected("no update was asked for".into()))?;
         let contribution = contribution.map_err(|refusal| rejected(&refusal))?;
-        self.used_up().await?;
+        self.desk.use_up(self.plan, self.id, self.model).await.map_err(|error| rejected(&error))?;
         let mut masked = MaskedFile::new(self.desk).await?;
         masked.messages(self.step(Event::Contribute(contribution, share))).await?;
         while let Some(chunk) = self.next_chunk(&addend).await? {
@@ -285,19 +295,6 @@ impl Session<'_> {
         // Nobody asks for it again: a session is never repeated.
         self.desk.discard(UpdateRef { digest: object.digest }).await;
         sent.map(|()| Vec::new())
-    }
-
-    /// What must not be in two sums is on record as being in this one, before the first masked word leaves.
-    async fn used_up(&self) -> Result<(), UploadFailure> {
-        let (id, model) = (self.id.clone(), self.model);
-        if id.summand.is_update() && self.plan.privacy.mode != PrivacyMode::Distributed {
-            return Ok(());
-        }
-        let event = SiteEvent::Masking { id: id.clone(), model };
-        let stored = self.desk.journal.append((self.desk.clock)(), &event).await;
-        stored.map_err(|error| UploadFailure::Rejected(error.to_string()))?;
-        self.desk.finish_async(Input::Masking(id, model)).await;
-        Ok(())
     }
 
     /// The next piece, made on a thread that may take its time.
@@ -328,6 +325,12 @@ impl Session<'_> {
         };
         let _ = self.desk.notices.try_send(notice);
     }
+}
+
+/// This site's no to what the coordinator proposes, which hears it: `why` names rules of the protocol, never a number of the
+/// update nor a file.
+fn refused(why: &dyn std::fmt::Display) -> UploadFailure {
+    UploadFailure::Refused(Refusal::new(RefusalReason::PrivacyRequired, why.to_string()))
 }
 
 /// The update of a site as it is summed.

@@ -3,13 +3,13 @@
 use super::{Desk, PROGRESS_EVERY, Stopped, failed, internal};
 use crate::guard::StepGuard;
 use crate::notice::Notice;
+use rand::TryRng;
+use rand::rngs::SysRng;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use wardround_models::{StepProgress, Trainer, TrainingError, TrainingSet};
-use rand::TryRng;
-use rand::rngs::SysRng;
 use wardround_plan::{Digest, Hasher, Plan, Weights};
 use wardround_privacy::{Paid, PaidSteps, StudyCost, Unnoised};
 use wardround_round::{FromSite, Invitation, RoundId, UpdateRef};

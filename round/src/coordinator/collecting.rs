@@ -231,6 +231,13 @@ fn reason(study: &Study, open: &Open) -> String {
     format!("{} of at least {min_sites} updates came ({})", open.counted.len(), why.join("; "))
 }
 
+/// Why a round failed, with what sites said against it.
+pub(super) fn with_refusals(study: &Study, reason: String) -> String {
+    let out = study.progress.open.iter().flat_map(|open| &open.out);
+    let said: Vec<String> = out.map(|(site, why)| format!("{site}: {why}")).collect();
+    if said.is_empty() { reason } else { format!("{reason} ({})", said.join("; ")) }
+}
+
 /// Refuses a site whose update is not wanted, or not any more.
 pub(super) fn expects(study: &Study, site: &SiteId, id: &RoundId) -> Result<(), Rejection> {
     let expected = open_round(study, id)?.pending().any(|pending| pending == site);

@@ -193,8 +193,12 @@ pub(super) fn advance(study: &mut Study, now: Timestamp) {
     }
     match &study.secure.session {
         None => open_when_ready(study, now),
-        Some(session) if session.server.stage() == ServerStage::Closed => start_unmasking(study),
+        Some(session) if session.server.stage() == ServerStage::Closed => {}
         Some(_) => end_stage(study, now),
+    }
+    // Also where the last stage was ended just now: nobody will say anything more that could bring us back here.
+    if study.secure.session.as_ref().is_some_and(|session| session.server.stage() == ServerStage::Closed) {
+        start_unmasking(study);
     }
 }
 
@@ -323,7 +327,7 @@ fn start_unmasking(study: &mut Study) {
     study.push(Effect::Unmask { id, sum });
 }
 
-/// Sites that are not worth waiting for have left; a stage whose time is up is over.
+/// Sites that refused or are not worth waiting for have left; a stage whose time is up is over.
 fn end_stage(study: &mut Study, now: Timestamp) {
     let Some(open) = &study.progress.open else { return };
     let Some(session) = &study.secure.session else { return };
@@ -373,7 +377,10 @@ fn carry_out(study: &mut Study, now: Timestamp, outputs: Vec<ServerOutput>) {
                 let Some(site) = session.sites.get(place_of(to)).cloned() else { continue };
                 study.send(site, ToSite::Secagg(id.clone(), message));
             }
-            ServerOutput::Failed(failure) => collecting::abandon(study, now, failure.to_string()),
+            ServerOutput::Failed(failure) => {
+                let reason = collecting::with_refusals(study, failure.to_string());
+                collecting::abandon(study, now, reason);
+            }
             ServerOutput::Recover | ServerOutput::Persist(_) => {}
         }
     }

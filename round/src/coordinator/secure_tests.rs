@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use wardround_plan::{Digest, MetricName, Plan, SiteId, Timestamp};
+use wardround_plan::{Digest, Duration, MetricName, Plan, SiteId, Timestamp};
 use wardround_secagg::client::{self, Client, History, JournalRecord, Output, Trained};
 use wardround_secagg::ring::{Rounding, Update, Weight};
 use wardround_secagg::roster::{Enrolment, Roster, SigningKey};
@@ -119,6 +119,8 @@ struct House {
     nodes: BTreeMap<SiteId, Node>,
     blobs: BTreeMap<Digest, Vec<u8>>,
     events: Vec<Event>,
+    /// When each round made its model.
+    committed: Vec<Timestamp>,
     mail: VecDeque<(SiteId, ToSite)>,
     /// What was summed, and over how many sites.
     sums: Vec<(Vec<i64>, usize)>,
@@ -157,8 +159,9 @@ impl House {
         let nodes = NAMES.iter().zip(keys).map(node).collect();
         let study = Study::new(submission(), Some(roster.clone()));
         let (blobs, mail) = (BTreeMap::new(), VecDeque::new());
+        let (events, committed, sums) = (vec![], vec![], vec![]);
         let mut house =
-            Self { study, roster, nodes, blobs, events: vec![], mail, sums: vec![], now, rng, restart_after: None };
+            Self { study, roster, nodes, blobs, events, committed, mail, sums, now, rng, restart_after: None };
         house.feed(Input::Roster(NAMES.iter().map(|name| site(name)).collect()));
         house
     }
@@ -227,7 +230,10 @@ impl House {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Persist(recorded) => self.events.push(recorded.event),
+            Effect::Persist(recorded) => {
+                self.committed.extend(matches!(recorded.event, Event::RoundCommitted { .. }).then_some(recorded.at));
+                self.events.push(recorded.event);
+            }
             Effect::Send(to, message) => self.mail.push_back((to, message)),
             Effect::FoldMasked(fold) => {
                 let answer = match self.fold(&fold) {
@@ -343,7 +349,8 @@ impl House {
                 Output::Persist(record) => self.nodes.get_mut(to).expect("known").journal.push(record),
                 Output::Send(message) => self.say(to, id, message),
                 Output::Encode => self.upload(to, id),
-                Output::Agreed(_) | Output::Finished | Output::Aborted(_) => {}
+                Output::Aborted(refusal) => self.refuse(to, id, refusal.to_string()),
+                Output::Agreed(_) | Output::Finished => {}
             }
         }
     }
@@ -352,6 +359,11 @@ impl House {
         if self.survives(from) {
             self.feed(Input::Said(from.clone(), FromSite::Secagg(id.clone(), message)));
         }
+    }
+
+    fn refuse(&mut self, from: &SiteId, id: &RoundId, why: String) {
+        let answer = Err(crate::Refusal::new(crate::RefusalReason::PrivacyRequired, why));
+        self.feed(Input::Said(from.clone(), FromSite::RoundAnswer { id: id.clone(), answer }));
     }
 
     /// False where the site is lost before it can send.
@@ -461,6 +473,17 @@ fn a_site_lost_while_scores_are_summed_leaves_those_of_the_others_or_of_all() {
 }
 
 #[test]
+fn a_lost_site_holds_a_round_up_until_it_is_given_up_and_no_longer() {
+    for lost in 0..5 {
+        let mut house = House::new();
+        let begun = house.now;
+        house.node("clara").dies_after = Some(lost);
+        house.run();
+        assert_eq!(house.committed[0], begun + Duration::from_s(20), "lost at message {lost}: its absence_s");
+    }
+}
+
+#[test]
 fn a_study_ends_without_scores_where_too_few_sites_are_left_to_hide_each_other() {
     let mut house = House::new();
     house.node("clara").dies_after = Some(2 * 5);
@@ -509,6 +532,36 @@ fn too_few_sites_give_no_sum() {
     assert!(house.sums.is_empty());
     let signed = |node: &Node| node.journal.iter().any(|record| record.stage == client::JournalStage::Signed);
     assert!(!house.nodes.values().any(signed), "nobody signed, so nobody gave shares");
+}
+
+#[test]
+fn sites_that_refuse_a_session_are_not_waited_for_and_say_why() {
+    let mut house = House::new();
+    let begun = house.now;
+    let signed = JournalRecord {
+        study: StudyId::of_study(&plan().study.name),
+        round: wardround_secagg::wire::Round(1),
+        attempt: wardround_secagg::wire::Attempt(1),
+        session: wardround_secagg::wire::SessionId(Digest::of(b"before")),
+        stage: client::JournalStage::Signed,
+    };
+    house.nodes.values_mut().for_each(|node| node.journal.push(signed));
+    house.run();
+    let Some(crate::StudyOutcome::Failed(reason)) = house.study.view().outcome else { panic!("nobody takes part") };
+    let words = ["0 sites are left after Keys", "anna: ", "dora: ", "has signed for a sum of this round already"];
+    assert!(words.iter().all(|words| reason.contains(words)), "{reason}");
+    assert_eq!(house.now, begun, "in no time");
+}
+
+#[test]
+fn one_that_refuses_a_session_is_not_waited_for_by_the_others() {
+    let mut house = House::new();
+    let begun = house.now;
+    house.node("dora").seat.policy.cohort_min = 5;
+    house.run();
+    assert_eq!(house.study.view().outcome, Some(crate::StudyOutcome::Finished));
+    assert!(house.sums.iter().all(|(sum, _)| *sum == sum_of(&["anna", "bea", "clara"])));
+    assert_eq!(house.now, begun, "in no time");
 }
 
 #[test]

@@ -54,6 +54,19 @@ pub enum UploadFailure {
     Broken,
     /// The coordinator does not want it.
     Rejected(String),
+    /// This site takes no part in the sum that is proposed.
+    Refused(Refusal),
+}
+
+impl UploadFailure {
+    /// Why the update will not be in this sum; nothing where it is tried again.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Broken => None,
+            Self::Rejected(reason) => Some(reason),
+            Self::Refused(refusal) => Some(refusal.text()),
+        }
+    }
 }
 
 /// A committed model to be measured.
@@ -358,12 +371,11 @@ impl Site {
         }
         match result {
             Ok(()) => self.record(now, Event::Sent { id }),
-            Err(UploadFailure::Broken) => {}
-            // Nobody has to wait for this site then.
-            Err(UploadFailure::Rejected(reason)) => {
-                let answer = Err(Refusal::new(RefusalReason::Internal, reason));
-                self.effects.push_back(Effect::Say(FromSite::RoundAnswer { id, answer }));
+            // Nobody is to wait for it.
+            Err(UploadFailure::Refused(refusal)) => {
+                self.effects.push_back(Effect::Say(FromSite::RoundAnswer { id, answer: Err(refusal) }));
             }
+            Err(UploadFailure::Broken | UploadFailure::Rejected(_)) => {}
         }
     }
 

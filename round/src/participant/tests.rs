@@ -141,6 +141,22 @@ fn a_session_that_ended_unheard_makes_room_for_the_next_attempt() {
 }
 
 #[test]
+fn a_refused_sum_is_told_and_a_broken_or_rejected_upload_is_not() {
+    let refusal = Refusal::new(RefusalReason::PrivacyRequired, "two sums could come out");
+    let answer = FromSite::RoundAnswer { id: id(1, 1), answer: Err(refusal.clone()) };
+    for (failure, told) in [
+        (UploadFailure::Refused(refusal), true),
+        (UploadFailure::Rejected("closed".into()), false),
+        (UploadFailure::Broken, false),
+    ] {
+        let mut site = Site::new();
+        feed(&mut site, vec![Input::Connected, accepted(), invite(1, 1, 0), Input::Trained(id(1, 1), Ok(update()))]);
+        let effects = feed(&mut site, vec![Input::Uploaded(id(1, 1), Err(failure.clone()))]);
+        assert_eq!(effects.contains(&Effect::Say(answer.clone())), told, "{failure:?}: {effects:?}");
+    }
+}
+
+#[test]
 fn a_second_attempt_from_the_same_model_uses_the_same_update() {
     let mut site = Site::new();
     feed(&mut site, vec![Input::Connected, accepted(), invite(1, 1, 0), Input::Trained(id(1, 1), Ok(update()))]);
