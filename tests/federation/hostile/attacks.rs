@@ -101,7 +101,11 @@ fn a_coordinator_that_cheats_is_refused_by_the_named_check_and_gets_no_sum() {
     let mut federation = hostile_federation(prepared.copy());
     submit(&mut federation, HONEST);
     let model = finished_model(&federation.lead(&["status", HONEST, "--follow"]));
-    assert_eq!(shares_given(&federation, HONEST), FOUR_SITES.len(), "what is counted below, there is");
+    assert_eq!(
+        shares_given(&federation, HONEST),
+        2 * FOUR_SITES.len(),
+        "for updates and for scores: there are some to count"
+    );
     assert_eq!(model, honest_model(prepared.copy()), "who stands in between changes nothing");
     for attack in &ATTACKS {
         assert_refused(&mut federation, attack);

@@ -124,6 +124,13 @@ impl Scenario {
         Some(scenario)
     }
 
+    /// Threshold and assumed traitors of the smallest session, where sites share their noise; `None` where each adds all of it, or
+    /// for too few sites.
+    pub fn shared_by(&self) -> Option<(u32, u32)> {
+        self.plan.privacy.patients()?.share?;
+        self.plan.secagg.threshold(self.sites)
+    }
+
     /// B
     pub fn batch(&self) -> u32 {
         batch(&self.plan)
