@@ -30,6 +30,6 @@ pub use model_file::{ModelDescription, load_model, save_model};
 pub use model_file_error::ModelFileError;
 pub use private::UnsupportedLayer;
 pub use registry::layout;
-pub use trainer::{Guard, GuardError, StepProgress, Trainer};
+pub use trainer::{Bend, Guard, GuardError, LocalRound, StepProgress, Trainer};
 pub use training_error::TrainingError;
 pub use training_set::TrainingSet;

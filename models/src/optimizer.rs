@@ -24,3 +24,15 @@ pub(crate) fn optimizer(training: &TrainingSection) -> ModuleOptimizer {
         }
     }
 }
+
+/// By how much steps of these sizes along a gradient of ones move a weight; `None` where the optimiser is no descent.
+pub(crate) fn unit_descent(training: &TrainingSection, step_sizes: impl Iterator<Item = f64>) -> Option<f64> {
+    let is_descent = matches!(training.optimizer, Optimizer::Sgd);
+    is_descent.then(|| {
+        let (_, moved) = step_sizes.fold((0.0, 0.0), |(velocity, moved), step_size| {
+            let velocity = MOMENTUM * velocity + 1.0;
+            (velocity, moved + step_size * velocity)
+        });
+        moved
+    })
+}

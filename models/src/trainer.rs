@@ -1,8 +1,9 @@
 //! What a site does in a round: local steps from the model it was given.
 
+mod bend;
 mod private;
 
-use crate::optimizer::optimizer;
+use crate::optimizer::{optimizer, unit_descent};
 use crate::registry::{Network, layout};
 use crate::sampling::ShuffledPasses;
 use crate::{ComputeDevice, TrainingError, TrainingSet, batch, loss, parameters};
@@ -23,6 +24,19 @@ pub struct StepProgress {
     pub of: u32,
     /// Loss of the last step, mean over its images.
     pub loss: f64,
+}
+
+/// Local steps that are made with the same round, keys and images.
+#[derive(Clone, Copy)]
+pub struct LocalRound<'a> {
+    /// What the site learns from.
+    pub images: &'a TrainingSet,
+    /// Which round.
+    pub round: RoundNumber,
+    /// Root of shuffles and augmentation.
+    pub keys: &'a StreamKey,
+    /// What a strategy does to every step's gradient.
+    pub bend: Option<Bend<'a>>,
 }
 
 /// Trains the network of one plan on one device.
@@ -58,18 +72,37 @@ impl Trainer {
         keys: &StreamKey,
         observer: &mut (dyn FnMut(StepProgress) -> ControlFlow<()> + Send),
     ) -> Result<Weights, TrainingError> {
+        self.train_round(start, &LocalRound { images, round, keys, bend: None }, observer)
+    }
+
+    /// As [`Trainer::train`], with gradients that a strategy may bend.
+    ///
+    /// # Errors
+    /// As [`Trainer::train`].
+    pub fn train_round(
+        &self,
+        start: &Weights,
+        of_round: &LocalRound<'_>,
+        observer: &mut (dyn FnMut(StepProgress) -> ControlFlow<()> + Send),
+    ) -> Result<Weights, TrainingError> {
         // From inside the pool each of the many short parallel loops starts without waking a sleeping thread.
-        rayon::scope(|_| self.steps(start, images, round, keys, observer))
+        rayon::scope(|_| self.steps(start, of_round, observer))
+    }
+
+    /// By how much a constant gradient of ones moves each weight over the steps of `round`, downwards; `None` for optimisers
+    /// whose steps are no sum of gradients.
+    pub fn gradient_weight(&self, round: RoundNumber) -> Option<f64> {
+        let rates = (0..self.plan.training.local_steps).map(|step| self.plan.learning_rate(round, step));
+        unit_descent(&self.plan.training, rates)
     }
 
     fn steps(
         &self,
         start: &Weights,
-        images: &TrainingSet,
-        round: RoundNumber,
-        keys: &StreamKey,
+        of_round: &LocalRound<'_>,
         observer: &mut (dyn FnMut(StepProgress) -> ControlFlow<()> + Send),
     ) -> Result<Weights, TrainingError> {
+        let LocalRound { images, round, keys, bend } = *of_round;
         let of = self.plan.training.local_steps;
         let network = Network::new(&self.plan.model, &self.device);
         let mut network = parameters::with_weights(network, start).map_err(TrainingError::Start)?;
@@ -78,6 +111,10 @@ impl Trainer {
         for step in 0..of {
             let examples = self.examples(images, &mut order, round, step, keys);
             let (loss, gradients) = self.gradients(&network, &examples, At { round, step: step + 1 })?;
+            let gradients = match bend {
+                Some(bend) => bend.gradients(&network, &gradients),
+                None => gradients,
+            };
             network = optimizer.step(self.plan.learning_rate(round, step), network, gradients);
             if observer(StepProgress { done: step + 1, of, loss }).is_break() {
                 return Err(TrainingError::Stopped { done: step + 1 });
@@ -142,6 +179,7 @@ impl Trainer {
     }
 }
 
+pub use bend::Bend;
 pub use private::{Guard, GuardError};
 
 #[derive(Clone, Copy)]

@@ -30,6 +30,17 @@ impl TrainingSet {
         Ok(Self { patients: ends.collect(), ..set })
     }
 
+    /// The same images with every class exchanged for the opposite one, of `classes`: what a site that poisons by wrong labels
+    /// learns from.
+    pub fn with_flipped_labels(&self, classes: u32) -> Self {
+        let last = u8::try_from(classes.saturating_sub(1)).unwrap_or(u8::MAX);
+        let flip = |example: &Example| Example {
+            pixels: example.pixels.clone(),
+            classes: example.classes.mapv(|class| last.saturating_sub(class)),
+        };
+        Self { examples: self.examples.iter().map(flip).collect(), patients: self.patients.clone() }
+    }
+
     /// Patients in it, with those that have no image.
     pub fn patients(&self) -> usize {
         self.patients.len()
@@ -67,6 +78,18 @@ mod tests {
     use super::*;
     use crate::trainer::tests::plan;
     use ndarray::{Array2, Array3};
+
+    #[test]
+    fn flipped_labels_are_flipped_and_twice_is_as_before() {
+        let example = Example {
+            pixels: Array3::zeros((1, 16, 16)),
+            classes: Array2::from_shape_fn((16, 16), |(y, _)| u8::from(y < 3)),
+        };
+        let set = TrainingSet::of(&plan(""), vec![example.clone()]).expect("a good example");
+        let flipped = set.with_flipped_labels(2);
+        assert_eq!(flipped.image(0).classes, example.classes.mapv(|class| 1 - class));
+        assert_eq!(flipped.with_flipped_labels(2).image(0), &example);
+    }
 
     #[test]
     fn no_image_and_a_class_outside_the_plan_are_refused() {

@@ -4,7 +4,7 @@
 //! Coins, clip and noise are the [`Guard`]'s, who has paid for them. From here to the guard go clipped sums only, and what
 //! the optimiser sees has passed through the guard: whatever it remembers is post-processing.
 
-use super::{At, StepProgress, Trainer};
+use super::{At, LocalRound, StepProgress, Trainer};
 use crate::optimizer::optimizer;
 use crate::private::{PatientBatch, check_private, clipped_sum, into_gradients};
 use crate::registry::Network;
@@ -36,13 +36,6 @@ pub trait Guard {
 #[error("{0}")]
 pub struct GuardError(pub String);
 
-/// Local steps of a private round that are made with the same round, keys and images.
-struct Round<'a> {
-    images: &'a TrainingSet,
-    round: RoundNumber,
-    keys: &'a StreamKey,
-}
-
 impl Trainer {
     /// The model after `training.local_steps` private steps from `start`.
     ///
@@ -60,8 +53,21 @@ impl Trainer {
         guard: &mut (dyn Guard + Send),
         observer: &mut (dyn FnMut(StepProgress) -> ControlFlow<()> + Send),
     ) -> Result<Weights, TrainingError> {
-        let of_round = Round { images, round, keys };
-        rayon::scope(|_| self.private_steps(start, &of_round, guard, observer))
+        self.train_private_round(start, &LocalRound { images, round, keys, bend: None }, guard, observer)
+    }
+
+    /// As [`Trainer::train_private`], with noised means that a strategy may bend.
+    ///
+    /// # Errors
+    /// As [`Trainer::train_private`].
+    pub fn train_private_round(
+        &self,
+        start: &Weights,
+        of_round: &LocalRound<'_>,
+        guard: &mut (dyn Guard + Send),
+        observer: &mut (dyn FnMut(StepProgress) -> ControlFlow<()> + Send),
+    ) -> Result<Weights, TrainingError> {
+        rayon::scope(|_| self.private_steps(start, of_round, guard, observer))
     }
 
     /// The sum of the clipped gradients of the patients whom the guard draws for one step from `start`.
@@ -79,7 +85,7 @@ impl Trainer {
         guard: &mut (dyn Guard + Send),
         observer: &mut (dyn FnMut(StepProgress) -> ControlFlow<()> + Send),
     ) -> Result<Vec<f64>, TrainingError> {
-        let of_round = Round { images, round, keys };
+        let of_round = LocalRound { images, round, keys, bend: None };
         rayon::scope(|_| {
             let network = self.private_network(start)?;
             let drawn = guard.draw(images.patients())?;
@@ -100,7 +106,7 @@ impl Trainer {
     fn private_steps(
         &self,
         start: &Weights,
-        of_round: &Round<'_>,
+        of_round: &LocalRound<'_>,
         guard: &mut (dyn Guard + Send),
         observer: &mut (dyn FnMut(StepProgress) -> ControlFlow<()> + Send),
     ) -> Result<Weights, TrainingError> {
@@ -110,7 +116,11 @@ impl Trainer {
         for step in 0..of {
             let drawn = guard.draw(of_round.images.patients())?;
             let (loss, clipped) = self.clipped(&network, of_round, step, &drawn, guard)?;
-            let gradients = into_gradients(&network, &guard.noisy_mean(&clipped)?);
+            let mean = guard.noisy_mean(&clipped)?;
+            let gradients = match of_round.bend {
+                Some(bend) => bend.mean(&network, &mean),
+                None => into_gradients(&network, &mean),
+            };
             network = optimizer.step(self.plan.learning_rate(round, step), network, gradients);
             if observer(StepProgress { done: step + 1, of, loss }).is_break() {
                 return Err(TrainingError::Stopped { done: step + 1 });
@@ -124,7 +134,7 @@ impl Trainer {
     fn clipped(
         &self,
         network: &Network,
-        of_round: &Round<'_>,
+        of_round: &LocalRound<'_>,
         step: u32,
         drawn: &[usize],
         guard: &(dyn Guard + Send),
@@ -148,7 +158,7 @@ impl Trainer {
 
     /// Some images of one patient, each changed in some ways: chosen by streams of her own, so that nobody's choice
     /// depends on anybody else.
-    fn views(&self, of_round: &Round<'_>, step: u32, patient: usize) -> Vec<Example> {
+    fn views(&self, of_round: &LocalRound<'_>, step: u32, patient: usize) -> Vec<Example> {
         let training = &self.plan.training;
         let index = (u64::from(step) << 32) | patient as u64;
         let mut choice = of_round.keys.stream(Purpose::Sampling, of_round.round, index);

@@ -1,0 +1,200 @@
+//! From site folders to virtual sites.
+
+use crate::partition::picture::Holding;
+use crate::scenario_rules::site_name;
+use crate::{Partition, PartitionError, PatientTraits, Role, Scenario};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use wardround_imaging::{ImagingError, Patient, PatientGrouping, SiteFolder};
+use wardround_models::{TrainingError, TrainingSet};
+use wardround_plan::{Digest, Hasher};
+use wardround_privacy::StudyCostError;
+
+/// Classes of foreground share in the picture of who got what.
+const SHOWN_CLASSES: usize = 6;
+
+/// What tells patients apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grouping {
+    /// The manifest names them.
+    ByManifest,
+    /// Each image counts as a person where the manifest does not name them.
+    ImagesArePatients,
+}
+
+/// Data that cannot become the scenario's sites.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The folder of site folders.
+    #[error("`{folder}` cannot be read: {source}")]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Nothing to deal.
+    #[error("`{folder}` has no site folder: each is a folder with `manifest.csv`, `images` and `masks`")]
+    NoSites {
+        /// Where.
+        folder: PathBuf,
+    },
+    /// A site folder.
+    #[error("site folder `{folder}`: {source}")]
+    Site {
+        /// Which.
+        folder: PathBuf,
+        /// What is wrong in it.
+        source: Box<ImagingError>,
+    },
+    /// There are too few patients, or another number of folders.
+    #[error(transparent)]
+    Partition(#[from] PartitionError),
+    /// A site's images do not fit the plan.
+    #[error(transparent)]
+    Training(#[from] TrainingError),
+    /// The plan's promise cannot be kept.
+    #[error("[privacy]: {0}")]
+    Privacy(StudyCostError),
+}
+
+/// What one virtual site has.
+#[derive(Debug)]
+pub(super) struct SiteData {
+    train: TrainingSet,
+    flipped: OnceLock<TrainingSet>,
+    validation: Vec<Patient>,
+}
+
+/// The scenario's sites, and what is told of them.
+pub(super) struct Dealt {
+    pub(super) sites: Vec<SiteData>,
+    pub(super) holdings: Vec<Holding>,
+    /// Digest of every image and mask with its place.
+    pub(super) data: Digest,
+}
+
+/// Every patient of every folder, with what the partition looks at.
+#[derive(Default)]
+struct Everyone {
+    patients: Vec<Patient>,
+    traits: Vec<PatientTraits>,
+    folders: Vec<String>,
+}
+
+impl SiteData {
+    pub(super) fn train(&self) -> &TrainingSet {
+        &self.train
+    }
+
+    /// What the site trains on where it poisons by wrong labels; made when it is first asked for.
+    pub(super) fn flipped(&self, classes: u32) -> &TrainingSet {
+        self.flipped.get_or_init(|| self.train.with_flipped_labels(classes))
+    }
+
+    pub(super) fn validation(&self) -> &[Patient] {
+        &self.validation
+    }
+}
+
+/// The scenario's sites from the folders below `data`.
+pub(super) fn dealt(scenario: &Scenario, data: &Path, grouping: Grouping) -> Result<Dealt, DataError> {
+    let Everyone { patients, traits, folders } = everyone(scenario, data, grouping)?;
+    let dealt = scenario.deal(&traits)?;
+    let data = digest(&patients, &traits);
+    let natural = scenario.simulation().partition == Partition::Natural;
+    let name = |site: usize| if natural { folders[site].clone() } else { site_name(site as u32) };
+    let classes = classes(&traits);
+    let holdings = dealt.iter().enumerate().map(|(site, own)| holding(name(site), own, &traits, &classes)).collect();
+    let mut patients: Vec<Option<Patient>> = patients.into_iter().map(Some).collect();
+    let mut take = |own: &[usize], role: Role| {
+        let of_role = own.iter().filter(|patient| traits[**patient].role == role);
+        of_role.filter_map(|patient| patients[*patient].take()).collect::<Vec<_>>()
+    };
+    let sites = dealt.iter().map(|own| {
+        let train = TrainingSet::prepare(scenario.plan(), &take(own, Role::Train))?;
+        Ok(SiteData { train, flipped: OnceLock::new(), validation: take(own, Role::Validation) })
+    });
+    Ok(Dealt { sites: sites.collect::<Result<_, DataError>>()?, holdings, data })
+}
+
+fn everyone(scenario: &Scenario, data: &Path, grouping: Grouping) -> Result<Everyone, DataError> {
+    let grouping = match grouping {
+        Grouping::ByManifest => PatientGrouping::ByManifest,
+        Grouping::ImagesArePatients => PatientGrouping::ImagesArePatients,
+    };
+    let model = &scenario.plan().model;
+    let mut all = Everyone::default();
+    for (folder, path) in folders_of(data)?.into_iter().enumerate() {
+        let at = |source| DataError::Site { folder: path.clone(), source: Box::new(source) };
+        let images = SiteFolder::open(&path, grouping).and_then(|site| site.load(model.classes, model.channels));
+        let images = images.map_err(at)?;
+        all.folders.push(path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()));
+        for (role, patients) in [(Role::Train, images.train), (Role::Validation, images.validation)] {
+            all.traits.extend(patients.iter().map(|patient| traits_of(patient, folder, role)));
+            all.patients.extend(patients);
+        }
+    }
+    Ok(all)
+}
+
+/// The site folders below `data`, in the order of their names.
+fn folders_of(data: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let unreadable = |source| DataError::Folder { folder: data.to_owned(), source };
+    let entries: Vec<PathBuf> =
+        data.read_dir().and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect()).map_err(unreadable)?;
+    let mut folders: Vec<PathBuf> = entries.into_iter().filter(|path| path.join("manifest.csv").is_file()).collect();
+    folders.sort();
+    if folders.is_empty() {
+        return Err(DataError::NoSites { folder: data.to_owned() });
+    }
+    Ok(folders)
+}
+
+fn digest(patients: &[Patient], traits: &[PatientTraits]) -> Digest {
+    let mut hasher = Hasher::new();
+    hasher.update(b"wardround/simulated-data/v1\0");
+    for (patient, traits) in patients.iter().zip(traits) {
+        hasher.update(&(traits.folder as u64).to_le_bytes());
+        hasher.update(&[u8::from(traits.role == Role::Train)]);
+        hasher.update(&(patient.cases.len() as u64).to_le_bytes());
+        for case in &patient.cases {
+            let (height, width) = case.mask.dim();
+            hasher.update(&[(height as u64).to_le_bytes(), (width as u64).to_le_bytes()].concat());
+            hasher.update(&case.pixels.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+            hasher.update(&case.mask.iter().copied().collect::<Vec<u8>>());
+        }
+    }
+    hasher.finish()
+}
+
+fn traits_of(patient: &Patient, folder: usize, role: Role) -> PatientTraits {
+    let mean = |sum: f64, count: usize| if count == 0 { 0.0 } else { sum / count as f64 };
+    let pixels = || patient.cases.iter().flat_map(|case| case.pixels.iter());
+    let classes = || patient.cases.iter().flat_map(|case| case.mask.iter());
+    let marked = classes().filter(|class| **class > 0).count();
+    PatientTraits {
+        folder,
+        role,
+        foreground: mean(marked as f64, classes().count()),
+        brightness: mean(pixels().map(|value| f64::from(*value)).sum(), pixels().count()),
+    }
+}
+
+/// The class of each patient for the picture: equal parts of all in the order of their foreground share.
+fn classes(traits: &[PatientTraits]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..traits.len()).collect();
+    order.sort_by(|a, b| traits[*a].foreground.total_cmp(&traits[*b].foreground));
+    let mut classes = vec![0; traits.len()];
+    order.iter().enumerate().for_each(|(rank, patient)| classes[*patient] = rank * SHOWN_CLASSES / traits.len());
+    classes
+}
+
+fn holding(site: String, own: &[usize], traits: &[PatientTraits], classes: &[usize]) -> Holding {
+    let mut patients = vec![0; SHOWN_CLASSES];
+    let train: Vec<usize> = own.iter().copied().filter(|patient| traits[*patient].role == Role::Train).collect();
+    train.iter().for_each(|patient| patients[classes[*patient]] += 1);
+    let brightness: f64 = train.iter().map(|patient| traits[*patient].brightness).sum();
+    Holding { site, patients, brightness: brightness / train.len().max(1) as f64 }
+}

@@ -1,0 +1,11 @@
+//! The crate from outside: whole runs, in folders.
+
+mod bits;
+mod client_level;
+mod common;
+mod faults;
+mod kill;
+mod known_answer;
+mod scenario;
+mod segmentation;
+mod strategies;
