@@ -199,12 +199,15 @@ impl Desk {
     /// Releases a stored update and brings it into the sum: masked, unless the plan says that the coordinator sees it.
     pub fn upload(&self, plan: Arc<Plan>, id: RoundId, model: ModelRef, update: UpdateRef) {
         let desk = self.clone();
+        // Here and not in the job: that the round is over may be heard before the job has begun.
+        let inbox = self.inboxes.open(&id);
         tokio::spawn(async move {
             let result = match desk.release_update(&plan, update).await {
-                Ok(released) if plan.secagg.enabled => desk.contribute(&plan, &id, model, released).await,
+                Ok(released) if plan.secagg.enabled => desk.contribute(&plan, &id, model, released, inbox).await,
                 Ok(released) => desk.send(&id, released).await,
                 Err(refused) => Err(UploadFailure::Rejected(refused.to_string())),
             };
+            desk.inboxes.close(&id);
             if let Some(reason) = result.as_ref().err().and_then(UploadFailure::reason) {
                 tracing::warn!(study = %id.study, round = id.round.get(), %reason, "the update was not taken");
             }

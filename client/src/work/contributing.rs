@@ -33,7 +33,8 @@ const INBOX_MAX: usize = 16;
 pub struct Inboxes(Arc<Mutex<BTreeMap<RoundId, mpsc::Sender<Vec<u8>>>>>);
 
 impl Inboxes {
-    fn open(&self, id: &RoundId) -> mpsc::Receiver<Vec<u8>> {
+    /// From now on messages of this round are kept, and its end is known, for whoever reads this.
+    pub(super) fn open(&self, id: &RoundId) -> mpsc::Receiver<Vec<u8>> {
         let (sender, inbox) = mpsc::channel(INBOX_MAX);
         self.with(|inboxes| inboxes.insert(id.clone(), sender));
         inbox
@@ -74,14 +75,12 @@ impl Desk {
         id: &RoundId,
         model: ModelRef,
         update: Released<UpdateRef>,
+        mut inbox: mpsc::Receiver<Vec<u8>>,
     ) -> Result<(), UploadFailure> {
-        let mut inbox = self.inboxes.open(id);
         let client = self.client(plan, id, model).await.map_err(UploadFailure::Rejected)?;
         let rng = StdRng::try_from_rng(&mut SysRng).map_err(|error| UploadFailure::Rejected(error.to_string()))?;
         let mut session = Session { desk: self, plan, id, update: update.into_value(), client: Some(client), rng };
-        let result = session.run(&mut inbox).await;
-        self.inboxes.close(id);
-        result
+        session.run(&mut inbox).await
     }
 
     /// A transfer that breaks goes on over the next connection, as long as the round is open.
@@ -315,5 +314,25 @@ impl MaskedFile {
         let finished = self.writer.finish(digest).await;
         finished.map_err(|error| UploadFailure::Rejected(error.to_string()))?;
         Ok(Announced { digest, size_bytes: self.size_bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wardround_plan::RoundNumber;
+    use wardround_round::Attempt;
+
+    #[tokio::test]
+    async fn the_end_of_a_round_is_heard_also_before_anybody_listens() {
+        let study = wardround_plan::StudyId::new("s").expect("a name");
+        let id = RoundId { study, round: RoundNumber::FIRST, attempt: Attempt::FIRST };
+        let inboxes = Inboxes::default();
+        let mut inbox = inboxes.open(&id);
+        inboxes.deliver(&id, vec![1]);
+        inboxes.close(&id);
+        inboxes.deliver(&id, vec![2]);
+        assert_eq!(inbox.recv().await, Some(vec![1]));
+        assert_eq!(inbox.recv().await, None);
     }
 }
