@@ -202,11 +202,13 @@ impl Desk {
     /// Releases a stored update and brings it into the sum: masked, unless the plan says that the coordinator sees it.
     pub fn upload(&self, plan: Arc<Plan>, id: RoundId, model: ModelRef, update: UpdateRef) {
         let desk = self.clone();
+        // Here and not in the job: that the round is over may be heard before the job has begun.
+        let inbox = self.inboxes.open(&id);
         tokio::spawn(async move {
             let result = match desk.release_update(&plan, update).await {
-                Ok(Leaving::WithNoise(unnoised)) => desk.contribute_gradients(&plan, &id, model, unnoised).await,
+                Ok(Leaving::WithNoise(unnoised)) => desk.contribute_gradients(&plan, &id, model, unnoised, inbox).await,
                 Ok(Leaving::AsItIs(released)) if plan.secagg.enabled => {
-                    desk.contribute_update(&plan, &id, model, released).await
+                    desk.contribute_update(&plan, &id, model, released, inbox).await
                 }
                 Ok(Leaving::AsItIs(released)) => desk.send(&id, released).await,
                 Err(refusal) => Err(UploadFailure::Refused(refusal)),
@@ -218,9 +220,10 @@ impl Desk {
     /// Releases scores of a model into a masked sum.
     pub fn sum_scores(&self, plan: Arc<Plan>, id: RoundId, model: ModelRef, scores: Vec<ReportedScore>) {
         let desk = self.clone();
+        let inbox = self.inboxes.open(&id);
         tokio::spawn(async move {
             let result = match desk.release_scores(&plan, scores).await {
-                Ok(released) => desk.contribute_scores(&plan, &id, model, released).await,
+                Ok(released) => desk.contribute_scores(&plan, &id, model, released, inbox).await,
                 Err(refusal) => Err(UploadFailure::Refused(refusal)),
             };
             desk.uploaded(id, result).await;
@@ -228,6 +231,7 @@ impl Desk {
     }
 
     async fn uploaded(&self, id: RoundId, result: Result<(), UploadFailure>) {
+        self.inboxes.close(&id);
         if let Some(reason) = result.as_ref().err().and_then(UploadFailure::reason) {
             tracing::warn!(%id, %reason, "not taken");
         }

@@ -30,12 +30,16 @@ const AFTER_BREAK: std::time::Duration = std::time::Duration::from_millis(200);
 /// Messages of a session that may wait: it has five.
 const INBOX_MAX: usize = 16;
 
+/// The messages of one round.
+pub(super) type Inbox = mpsc::Receiver<Vec<u8>>;
+
 /// Where the coordinator's messages about masked sums are handed to those that wait for them. Clones share it.
 #[derive(Clone, Default)]
 pub struct Inboxes(Arc<Mutex<BTreeMap<RoundId, mpsc::Sender<Vec<u8>>>>>);
 
 impl Inboxes {
-    fn open(&self, id: &RoundId) -> mpsc::Receiver<Vec<u8>> {
+    /// From now on messages of this round are kept, and its end is known, for whoever reads this.
+    pub(super) fn open(&self, id: &RoundId) -> Inbox {
         let (sender, inbox) = mpsc::channel(INBOX_MAX);
         self.with(|inboxes| inboxes.insert(id.clone(), sender));
         inbox
@@ -88,8 +92,9 @@ impl Desk {
         id: &RoundId,
         model: ModelRef,
         update: Released<UpdateRef>,
+        inbox: Inbox,
     ) -> Result<(), UploadFailure> {
-        self.contribute(plan, id, model, Stored::Update(update.into_value())).await
+        self.contribute(plan, id, model, Stored::Update(update.into_value()), inbox).await
     }
 
     /// The same with gradients that get this site's share of the noise.
@@ -99,8 +104,9 @@ impl Desk {
         id: &RoundId,
         model: ModelRef,
         gradients: Released<Unnoised<UpdateRef>>,
+        inbox: Inbox,
     ) -> Result<(), UploadFailure> {
-        self.contribute(plan, id, model, Stored::Gradients(gradients.into_value())).await
+        self.contribute(plan, id, model, Stored::Gradients(gradients.into_value()), inbox).await
     }
 
     /// The same with released scores.
@@ -110,9 +116,10 @@ impl Desk {
         id: &RoundId,
         model: ModelRef,
         scores: Released<Vec<ReportedScore>>,
+        inbox: Inbox,
     ) -> Result<(), UploadFailure> {
         let words = tally::write(plan, scores.value()).map_err(UploadFailure::Rejected)?;
-        self.contribute(plan, id, model, Stored::Scores(Arc::new(words))).await
+        self.contribute(plan, id, model, Stored::Scores(Arc::new(words)), inbox).await
     }
 
     async fn contribute(
@@ -121,14 +128,12 @@ impl Desk {
         id: &RoundId,
         model: ModelRef,
         released: Stored,
+        mut inbox: Inbox,
     ) -> Result<(), UploadFailure> {
-        let mut inbox = self.inboxes.open(id);
         let client = self.client(plan, id, model).await.map_err(UploadFailure::Rejected)?;
         let rng = StdRng::try_from_rng(&mut SysRng).map_err(|error| UploadFailure::Rejected(error.to_string()))?;
         let mut session = Session { desk: self, plan, id, model, released, client: Some(client), rng };
-        let result = session.run(&mut inbox).await;
-        self.inboxes.close(id);
-        result
+        session.run(&mut inbox).await
     }
 
     /// A transfer that breaks goes on over the next connection, as long as the round is open.
@@ -215,7 +220,7 @@ impl Desk {
 }
 
 impl Session<'_> {
-    async fn run(&mut self, inbox: &mut mpsc::Receiver<Vec<u8>>) -> Result<(), UploadFailure> {
+    async fn run(&mut self, inbox: &mut Inbox) -> Result<(), UploadFailure> {
         let mut connection = self.desk.session.clone();
         connection.mark_changed();
         let mut done = false;
@@ -407,5 +412,30 @@ impl MaskedFile {
         let finished = self.writer.finish(digest).await;
         finished.map_err(|error| UploadFailure::Rejected(error.to_string()))?;
         Ok(Announced { digest, size_bytes: self.size_bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wardround_plan::RoundNumber;
+    use wardround_round::Attempt;
+
+    #[tokio::test]
+    async fn the_end_of_a_round_is_heard_also_before_anybody_listens() {
+        let study = wardround_plan::StudyId::new("s").expect("a name");
+        let id = RoundId {
+            study,
+            round: RoundNumber::FIRST,
+            attempt: Attempt::FIRST,
+            summand: wardround_round::Summand::Update,
+        };
+        let inboxes = Inboxes::default();
+        let mut inbox = inboxes.open(&id);
+        inboxes.deliver(&id, vec![1]);
+        inboxes.close(&id);
+        inboxes.deliver(&id, vec![2]);
+        assert_eq!(inbox.recv().await, Some(vec![1]));
+        assert_eq!(inbox.recv().await, None);
     }
 }

@@ -92,8 +92,9 @@ fn plan(study: &'static str) -> String {
     Tiny { name: study, rounds: 1, attempts: 2, min_sites: 4, masked: true, ..Tiny::default() }.text()
 }
 
-/// The study to which nothing is done.
+/// The studies to which nothing is done, before all others and after them.
 const HONEST: &str = "honest";
+const STILL_HONEST: &str = "still-honest";
 
 #[test]
 fn a_coordinator_that_cheats_is_refused_by_the_named_check_and_gets_no_sum() {
@@ -110,11 +111,18 @@ fn a_coordinator_that_cheats_is_refused_by_the_named_check_and_gets_no_sum() {
     for attack in &ATTACKS {
         assert_refused(&mut federation, attack);
     }
+    // On each line this comes behind all that was said before: no share is still on its way, and no site is worn out.
+    submit(&mut federation, STILL_HONEST);
+    finished_model(&federation.lead(&["status", STILL_HONEST, "--follow"]));
+    assert_eq!(shares_given(&federation, STILL_HONEST), FOUR_SITES.len());
+    for attack in &ATTACKS {
+        assert_eq!(shares_given(&federation, attack.study), 0, "{}: shares left a site", attack.study);
+    }
 }
 
 /// Four sites that allow every study here, and a coordinator that cheats in each by its name.
 fn hostile_federation(place: Place) -> Federation {
-    let studies = ATTACKS.iter().map(|attack| attack.study).chain([HONEST]);
+    let studies = ATTACKS.iter().map(|attack| attack.study).chain([HONEST, STILL_HONEST]);
     let digests: Vec<String> = studies.map(|study| plans::digest(&plan(study))).collect();
     let digests: Vec<&str> = digests.iter().map(String::as_str).collect();
     for site in FOUR_SITES {
@@ -143,8 +151,11 @@ fn assert_refused(federation: &mut Federation, attack: &Attack) {
     }
     let (place, study) = (&federation.place, attack.study);
     if let Some(said) = attack.after {
-        let heard = transcript::sites(&coordinator::transcript(place), study, "heard", said);
-        assert!(attack.victims().iter().all(|site| heard.iter().any(|one| one == site)), "{study}: {said} {heard:?}");
+        // It may be on its way: a site's log is faster than the line.
+        let path = coordinator::transcript(place);
+        let heard = |site: &str| transcript::sites(&path, study, "heard", said).iter().any(|one| one == site);
+        let all = || attack.victims().into_iter().all(heard);
+        wait_for(&format!("{said} of all in {study}"), LONG, || all().then_some(()));
     }
     assert_eq!(shares_given(federation, study), 0, "{study}: shares left a site");
     assert_no_sum(federation, study);
