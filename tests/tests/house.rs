@@ -42,6 +42,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "storage",
             "client",
             "coordinator",
+            "simulator",
         ],
     ),
     ("examples", &["plan", "privacy", "strategy", "metrics", "round", "imaging", "models"]),

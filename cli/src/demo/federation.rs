@@ -2,9 +2,9 @@
 
 use super::budget;
 use super::process::{Process, run};
-use super::progress::{Bar, Progress};
 use super::stage::{SiteStage, Stage, write};
 use crate::exit::Failure;
+use crate::progress::{Bar, Progress};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
