@@ -39,6 +39,11 @@ pub enum Command {
     /// The privacy officer's: what a promise costs, what is allowed, what is spent
     #[command(subcommand)]
     Budget(BudgetCommand),
+    /// Rehearse a study with virtual sites in this process
+    #[command(
+        after_help = "Examples:\n  wardround simulate simulator/scenarios/non-iid.toml\n  wardround simulate plan.toml --data ../scans --out run-1 --workers 8\n  wardround simulate resume run-1\n  wardround simulate verify run-1 run-2"
+    )]
+    Simulate(crate::simulate::SimulateArguments),
     /// Prepare scans
     #[command(subcommand)]
     Data(DataCommand),

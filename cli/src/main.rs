@@ -9,7 +9,9 @@ mod demo;
 mod exit;
 mod logs;
 mod output;
+mod progress;
 mod roster;
+mod simulate;
 mod site;
 mod study;
 
@@ -47,6 +49,7 @@ fn run(arguments: Arguments, output: output::Output) -> Result<ExitCode, exit::F
             Command::Study(command) => study::run(command, output).await,
             Command::Budget(command) => budget::run(command, output).await,
             Command::Data(command) => data::run(command, output),
+            Command::Simulate(arguments) => simulate::run(arguments, output).await,
         }
     });
     // A training step that still runs on a worker thread must not hold up the exit.

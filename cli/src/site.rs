@@ -16,6 +16,7 @@ use wardround_identity::Credentials;
 use wardround_identity::tls::{ClientTls, Clock};
 use wardround_imaging::{CheckReport, Counts, check};
 use wardround_plan::{Digest, Plan};
+use wardround_round::Summand;
 
 /// Notices that may wait to be printed.
 const NOTICES_MAX: usize = 1024;
@@ -190,15 +191,36 @@ fn in_words(notice: &Notice) -> Option<String> {
             format!("round {round}: {of} steps, loss {loss:.3}")
         }
         Notice::Step { .. } | Notice::Transfer { .. } => return None,
-        Notice::Agreed { round, cohort, threshold, assumed_corrupt, dropouts_tolerated, honest_inputs, .. } => format!(
-            "round {round}: masked sum of {cohort} sites: {threshold} have to answer, {dropouts_tolerated} may vanish, \
-             {assumed_corrupt} may be traitors, at least {honest_inputs} honest updates in every sum"
+        Notice::Agreed {
+            round,
+            summand,
+            cohort,
+            threshold,
+            assumed_corrupt,
+            dropouts_tolerated,
+            honest_inputs,
+            noise_shares,
+            ..
+        } => format!(
+            "round {round}: masked sum of the {} of {cohort} sites: {threshold} have to answer, {dropouts_tolerated} may \
+             vanish, {assumed_corrupt} may be traitors, at least {honest_inputs} honest ones in every sum{}",
+            plural(*summand),
+            noise_shares
+                .map_or_else(String::new, |honest| format!(", whose {honest} shares are all the noise counted on"))
         ),
-        Notice::Sent { round, .. } => format!("round {round}: update sent"),
+        Notice::Sent { round, summand: Summand::Update, .. } => format!("round {round}: update sent"),
+        Notice::Sent { round, summand: Summand::Scores, .. } => format!("round {round}: scores sent"),
         Notice::Scored { round, dice, .. } => format!("round {round}: Dice {dice:.3} here"),
         Notice::Ended { study, outcome } => format!("{study} has ended: {outcome:?}"),
         Notice::Trouble { reason } => format!("trouble: {reason}"),
     })
+}
+
+fn plural(summand: Summand) -> &'static str {
+    match summand {
+        Summand::Update => "updates",
+        Summand::Scores => "scores",
+    }
 }
 
 pub fn load(file: &SiteConfigFile) -> Result<SiteConfig, Failure> {

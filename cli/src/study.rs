@@ -203,11 +203,15 @@ fn not_transferred(error: TransferError) -> Failure {
 }
 
 fn round_record(round: v1::RoundSummary) -> RoundRecord {
-    let scores = round.scores.into_iter().flat_map(|of| {
+    let summed = round.summed.unwrap_or_default();
+    let scores_missing = Some(summed.missing).filter(|reason| !reason.is_empty());
+    let together = v1::SiteScore { site: ALL_SITES.into(), scores: summed.scores };
+    let scores = round.scores.into_iter().chain([together]).flat_map(|of| {
         let site = of.site;
         of.scores.into_iter().filter_map(move |score| site_score(&site, score))
     });
     RoundRecord {
+        scores_missing,
         round: round.round,
         started_ms: round.started_ms,
         committed_ms: round.committed_ms,
@@ -216,6 +220,9 @@ fn round_record(round: v1::RoundSummary) -> RoundRecord {
         scores: scores.collect(),
     }
 }
+
+/// In the place of a site's name, for scores that were summed behind masks.
+const ALL_SITES: &str = "all sites together";
 
 /// A score of a metric that this version does not know is left out.
 fn site_score(site: &str, score: v1::Score) -> Option<SiteScore> {

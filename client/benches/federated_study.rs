@@ -81,7 +81,7 @@ fn seeded_studies(plan: &Plan, data: &str, seeds: u64, protection: Protection) -
         Protection::Clipped => {}
         Protection::Epsilon(epsilon) => plan.privacy.epsilon = Some(epsilon),
     }
-    let cost = plan.privacy.site().map(|_| StudyCost::of(&plan)).transpose()?;
+    let cost = plan.privacy.patients().map(|_| StudyCost::of(&plan)).transpose()?;
     let local: Local = match (protection, cost) {
         (Protection::Clipped, _) => Box::new(clipped_round),
         (_, Some(cost)) => Box::new(move |plan, site, model, round| private_round(plan, &cost, site, model, round)),
@@ -196,7 +196,7 @@ impl Guard for Noiseless {
 
 fn clipped_round(plan: &Plan, site: &Site, model: &Weights, round: RoundNumber) -> Outcome<Weights> {
     let keys = StreamKey::from_public_seed(plan.study.seed).derive(&site.name);
-    let terms = plan.privacy.site().ok_or("the plan is not private")?;
+    let terms = plan.privacy.patients().ok_or("the plan is not private")?;
     let mut guard = Noiseless {
         rate: SamplingRate::new(terms.sampling_rate)?,
         clip: Clip { norm: ClipNorm::new(terms.clip)?, kind: terms.clip_kind },

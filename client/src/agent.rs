@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, watch};
 use wardround_identity::{Credentials, IdentityError, Role};
-use wardround_plan::{LedgerHead, Plan, RoundNumber, SiteId, StudyId, Timestamp};
-use wardround_round::participant::{Effect, Event, Input, Site, Terms};
+use wardround_plan::{LedgerHead, Plan, PrivacyMode, RoundNumber, SiteId, StudyId, Timestamp};
+use wardround_round::participant::{Effect, Event, Input, Site, Terms, UploadFailure};
 use wardround_round::{FromSite, Refusal, RefusalReason, RoundId, StudyOutcome};
 use wardround_storage::{Blobs, DatabaseError, LockError, Spool, SpoolLimits, StateLock, StorageError};
 
@@ -206,7 +206,7 @@ impl Agent {
             }
             Outcome::Input(input) => {
                 if let Input::Uploaded(id, Ok(())) = &input {
-                    self.tell(Notice::Sent { study: id.study.clone(), round: id.round });
+                    self.tell(Notice::Sent { study: id.study.clone(), round: id.round, summand: id.summand });
                 }
                 input
             }
@@ -242,10 +242,11 @@ impl Agent {
             Effect::EndSecagg(id) => self.desk.inboxes().close(&id),
             Effect::Upload(id, model, update) => match self.plan(&id.study) {
                 Ok(plan) => self.desk.upload(plan, id, model, update),
-                Err(refusal) => {
-                    let failure = wardround_round::participant::UploadFailure::Rejected(refusal.text().to_owned());
-                    self.desk.finish(Input::Uploaded(id, Err(failure)));
-                }
+                Err(refusal) => self.desk.finish(not_sent(id, &refusal)),
+            },
+            Effect::SumScores(id, model, scores) => match self.plan(&id.study) {
+                Ok(plan) => self.desk.sum_scores(plan, id, model, scores),
+                Err(refusal) => self.desk.finish(not_sent(id, &refusal)),
             },
             Effect::Evaluate(evaluation) => match self.plan(&evaluation.study) {
                 Ok(plan) => self.desk.evaluate(plan, evaluation),
@@ -253,7 +254,8 @@ impl Agent {
             },
             Effect::Report(evaluation, scores) => {
                 let Ok(plan) = self.plan(&evaluation.study) else { return Ok(()) };
-                if scores.is_empty() {
+                // A plan that hides each site's update does not show it each site's patients.
+                if scores.is_empty() || plan.secagg.enabled {
                     return Ok(());
                 }
                 match self.desk.release_scores(&plan, scores).await {
@@ -286,7 +288,7 @@ impl Agent {
                 }
                 study
             }
-            Event::Decided { .. } | Event::Trained { .. } | Event::Sent { .. } => return,
+            Event::Decided { .. } | Event::Trained { .. } | Event::Masking { .. } | Event::Sent { .. } => return,
         };
         if let Ok(plan) = self.plan(over) {
             self.desk.settle(plan);
@@ -333,7 +335,7 @@ impl Agent {
             Event::Ended { study, outcome, .. } => {
                 self.tell(Notice::Ended { study: study.clone(), outcome: outcome.clone() });
             }
-            Event::Decided { .. } | Event::Trained { .. } | Event::Sent { .. } => {}
+            Event::Decided { .. } | Event::Trained { .. } | Event::Masking { .. } | Event::Sent { .. } => {}
         }
     }
 
@@ -343,7 +345,16 @@ impl Agent {
     }
 }
 
+fn not_sent(id: RoundId, refusal: &Refusal) -> Input {
+    Input::Uploaded(id, Err(UploadFailure::Rejected(refusal.text().to_owned())))
+}
+
 fn terms(plan: &Plan) -> Terms {
     let evaluate_every = std::num::NonZeroU32::new(plan.evaluation.every).unwrap_or(std::num::NonZeroU32::MIN);
-    Terms { evaluate_every, rounds: plan.study.rounds }
+    Terms {
+        evaluate_every,
+        rounds: plan.study.rounds,
+        hides_scores: plan.secagg.enabled,
+        one_sum: plan.privacy.mode == PrivacyMode::Distributed,
+    }
 }

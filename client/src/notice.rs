@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use wardround_plan::{RoundNumber, StudyId};
-use wardround_round::StudyOutcome;
+use wardround_round::{StudyOutcome, Summand};
 
 /// Something worth showing. No file name, no patient.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -52,6 +52,8 @@ pub enum Notice {
         study: StudyId,
         /// The round.
         round: RoundNumber,
+        /// Updates, or scores of the round's model.
+        summand: Summand,
         /// Sites in the session.
         cohort: u32,
         /// Sites that have to answer at every stage.
@@ -62,13 +64,17 @@ pub enum Notice {
         dropouts_tolerated: u32,
         /// Honest sites in every sum that can come out.
         honest_inputs: u32,
+        /// Honest sites whose shares make up the noise that is counted on, where the noise is shared.
+        noise_shares: Option<u32>,
     },
-    /// The update is in the coordinator's sum.
+    /// The update, or the scores, are in the coordinator's sum.
     Sent {
         /// The study.
         study: StudyId,
         /// The round.
         round: RoundNumber,
+        /// Update or scores.
+        summand: Summand,
     },
     /// A model was measured on this site's validation patients.
     Scored {

@@ -106,7 +106,7 @@ impl Payments {
 
     /// The study is over: nothing more is debited for it.
     pub async fn settle(&self, plan: &Plan) {
-        if plan.privacy.site().is_none() {
+        if plan.privacy.patients().is_none() {
             return;
         }
         let settled = match self.reservation(plan).await {
@@ -126,7 +126,11 @@ impl Payments {
         reserve.await.map_err(|error| refusal(&error))
     }
 
-    async fn cost(&self, plan: &Plan) -> Result<Arc<StudyCost>, Refusal> {
+    /// What a private plan costs each patient; derived once.
+    ///
+    /// # Errors
+    /// A plan that is not private, or whose promise cannot be kept.
+    pub async fn cost(&self, plan: &Plan) -> Result<Arc<StudyCost>, Refusal> {
         let digest = plan.digest();
         let known = self.last_cost.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(known) = known.filter(|known| known.plan == digest) {

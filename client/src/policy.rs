@@ -76,10 +76,11 @@ impl Policy {
         require(plan.secagg.enabled || self.config.allow_visible_updates, RefusalReason::PrivacyRequired, text)
     }
 
-    /// A site that adds the noise itself needs nobody's permission but its ledger's.
+    /// A site that adds noise itself, all of it or its share, needs nobody's permission but its ledger's and, for a share, its
+    /// terms for secure aggregation.
     fn allows_promise(&self, plan: &Plan) -> Result<(), Refusal> {
         let refused = match plan.privacy.mode {
-            PrivacyMode::Site => return Ok(()),
+            PrivacyMode::Site | PrivacyMode::Distributed => return Ok(()),
             PrivacyMode::None => match Unprotected::consent(plan, self.stance()) {
                 Ok(_) => return Ok(()),
                 Err(refused) => refused.to_string(),
@@ -189,6 +190,7 @@ mod tests {
                 study: plan().study.name,
                 round: wardround_plan::RoundNumber::FIRST,
                 attempt: Attempt::FIRST,
+                summand: wardround_round::Summand::Update,
             },
             cohort: names.iter().map(|name| site(name)).collect::<BTreeSet<_>>(),
             model: ModelRef { digest: Digest::of(b""), bytes: 4 },

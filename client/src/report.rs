@@ -116,7 +116,7 @@ fn site_name(config: &SiteConfig, now: Timestamp) -> Result<String, IdentityErro
 }
 
 fn promise(plan: &Plan) -> Promise {
-    let terms = plan.privacy.site();
+    let terms = plan.privacy.patients();
     terms.map_or(Promise::NoGuarantee, |terms| Promise::Patient { epsilon: terms.epsilon, delta: terms.delta })
 }
 

@@ -7,6 +7,7 @@ mod training;
 
 pub use contributing::Inboxes;
 
+use self::releasing::Leaving;
 use crate::backoff::Backoff;
 use crate::config::SiteConfig;
 use crate::folder::Folder;
@@ -28,7 +29,9 @@ use wardround_privacy::Released;
 use wardround_proto::v1::transfer_client::TransferClient;
 use wardround_proto::{Announced, MESSAGE_BYTES_MAX, UploadPurpose, UploadRequest};
 use wardround_round::participant::{Evaluation, Input, UploadFailure};
-use wardround_round::{FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, RoundId, UpdateRef};
+use wardround_round::{
+    FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, ReportedScore, RoundId, UpdateRef,
+};
 use wardround_storage::{Owner, Spool};
 
 /// Shortest time between two messages about the local steps.
@@ -136,7 +139,7 @@ impl Desk {
         if plan.secagg.enabled {
             self.seat.site().map_err(|problem| Refusal::new(RefusalReason::PrivacyRequired, problem))?;
         }
-        if plan.privacy.site().is_none() {
+        if plan.privacy.patients().is_none() {
             self.blocking(move |desk| desk.folder.patients(&plan).map(|_| plan)).await?
         } else {
             self.payments.reserve(&plan).await?;
@@ -155,7 +158,7 @@ impl Desk {
     /// Whether the folder can serve a private plan.
     fn serves(&self, plan: &Plan) -> Result<(), Refusal> {
         let patients = self.folder.patients(plan)?.train.len() as f64;
-        let delta = plan.privacy.site().map_or(0.0, |terms| terms.delta);
+        let delta = plan.privacy.patients().map_or(0.0, |terms| terms.delta);
         let text = "the plan's delta is too large for this site: it must be less than one in its number of patients";
         if delta * patients < 1.0 { Ok(()) } else { Err(Refusal::new(RefusalReason::PrivacyRequired, text)) }
     }
@@ -199,17 +202,40 @@ impl Desk {
     /// Releases a stored update and brings it into the sum: masked, unless the plan says that the coordinator sees it.
     pub fn upload(&self, plan: Arc<Plan>, id: RoundId, model: ModelRef, update: UpdateRef) {
         let desk = self.clone();
+        // Here and not in the job: that the round is over may be heard before the job has begun.
+        let inbox = self.inboxes.open(&id);
         tokio::spawn(async move {
             let result = match desk.release_update(&plan, update).await {
-                Ok(released) if plan.secagg.enabled => desk.contribute(&plan, &id, model, released).await,
-                Ok(released) => desk.send(&id, released).await,
-                Err(refused) => Err(UploadFailure::Rejected(refused.to_string())),
+                Ok(Leaving::WithNoise(unnoised)) => desk.contribute_gradients(&plan, &id, model, unnoised, inbox).await,
+                Ok(Leaving::AsItIs(released)) if plan.secagg.enabled => {
+                    desk.contribute_update(&plan, &id, model, released, inbox).await
+                }
+                Ok(Leaving::AsItIs(released)) => desk.send(&id, released).await,
+                Err(refusal) => Err(UploadFailure::Refused(refusal)),
             };
-            if let Err(UploadFailure::Rejected(reason)) = &result {
-                tracing::warn!(round = id.round.get(), %reason, "the update was not taken");
-            }
-            desk.finish_async(Input::Uploaded(id, result)).await;
+            desk.uploaded(id, result).await;
         });
+    }
+
+    /// Releases scores of a model into a masked sum.
+    pub fn sum_scores(&self, plan: Arc<Plan>, id: RoundId, model: ModelRef, scores: Vec<ReportedScore>) {
+        let desk = self.clone();
+        let inbox = self.inboxes.open(&id);
+        tokio::spawn(async move {
+            let result = match desk.release_scores(&plan, scores).await {
+                Ok(released) => desk.contribute_scores(&plan, &id, model, released, inbox).await,
+                Err(refusal) => Err(UploadFailure::Refused(refusal)),
+            };
+            desk.uploaded(id, result).await;
+        });
+    }
+
+    async fn uploaded(&self, id: RoundId, result: Result<(), UploadFailure>) {
+        self.inboxes.close(&id);
+        if let Some(reason) = result.as_ref().err().and_then(UploadFailure::reason) {
+            tracing::warn!(%id, %reason, "not taken");
+        }
+        self.finish_async(Input::Uploaded(id, result)).await;
     }
 
     /// Fetches a model and measures it on the validation patients.
@@ -271,7 +297,7 @@ impl Desk {
     }
 
     async fn send_file(&self, id: &RoundId, object: Announced) -> Result<(), UploadFailure> {
-        let purpose = UploadPurpose::Update(id.clone());
+        let purpose = UploadPurpose::Summand(id.clone());
         let request = UploadRequest { purpose, object };
         let rejected = |error: &dyn std::fmt::Display| UploadFailure::Rejected(error.to_string());
         let mut pause = Pause::new();

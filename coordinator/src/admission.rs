@@ -52,7 +52,7 @@ impl Admission for RoundAdmission {
             UploadPurpose::InitialModel if !peer.as_str().starts_with(ADMIN) => Err(CallRefusal::Forbidden),
             UploadPurpose::InitialModel if size_bytes > self.initial_model_bytes_max => Err(CallRefusal::TooLarge),
             UploadPurpose::InitialModel => Ok(Admitted { size_bytes }),
-            UploadPurpose::Update(_) => {
+            UploadPurpose::Summand(_) => {
                 let (site, id, update) = (site(peer)?, round_id(upload)?, UpdateRef { digest: upload.object.digest });
                 let asked = self.driver.ask(|answer| Request::Admit(site, id, update, size_bytes, answer)).await;
                 asked.ok_or(CallRefusal::Internal)?.map_err(|rejection| refusal(&rejection))?;
@@ -86,7 +86,7 @@ impl Admission for RoundAdmission {
 
 fn round_id(upload: &UploadRequest) -> Result<RoundId, CallRefusal> {
     match &upload.purpose {
-        UploadPurpose::Update(id) => Ok(id.clone()),
+        UploadPurpose::Summand(id) => Ok(id.clone()),
         UploadPurpose::InitialModel => Err(CallRefusal::Malformed),
     }
 }

@@ -1,4 +1,8 @@
 //! The control stream of a site: opened by the site, kept open, messages both ways.
+//!
+//! What a site says and hears is [`Control::converse`]; that gRPC carries it is the service around it. Whoever has to stand
+//! between a coordinator and its sites, as a test of what sites bear does, puts another service around the same part
+//! ([`crate::Coordinator::with_control`]).
 
 use crate::driver::{AttendanceId, DriverHandle, Request};
 use crate::rights::Gate;
@@ -8,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
-use tonic::{Response, Status, Streaming};
+use tonic::{Extensions, Response, Status, Streaming};
 use wardround_plan::SiteId;
 use wardround_proto::{CallRefusal, v1};
 use wardround_round::FromSite;
@@ -29,8 +33,28 @@ pub struct Control {
 
 impl Control {
     /// Hands what sites say to the driver.
-    pub fn new(driver: DriverHandle, gate: Gate) -> Self {
+    pub(crate) fn new(driver: DriverHandle, gate: Gate) -> Self {
         Self { driver, gate, next: AtomicU64::new(0) }
+    }
+
+    /// The calling site.
+    ///
+    /// # Errors
+    /// No certificate, a revoked one, or that of another role.
+    pub fn caller(&self, extensions: &Extensions) -> Result<SiteId, CallRefusal> {
+        self.gate.admit_site(extensions)
+    }
+
+    /// Lets a site in that says hello, and hears it until its messages end, break or say something malformed. What comes out
+    /// is for the site, and ends when the coordinator has nothing more to say on this stream.
+    pub fn converse<S>(&self, site: SiteId, said: S) -> impl Stream<Item = v1::ToSite> + Send + use<S>
+    where
+        S: Stream<Item = Result<v1::FromSite, Status>> + Send + Unpin + 'static,
+    {
+        let id = AttendanceId(self.next.fetch_add(1, Ordering::Relaxed));
+        let (messages_in, messages) = mpsc::channel(OUTBOX_MAX);
+        tokio::spawn(listen(self.driver.clone(), site, id, messages_in, said));
+        ReceiverStream::new(messages).map(v1::ToSite::from)
     }
 }
 
@@ -42,13 +66,9 @@ impl v1::control_server::Control for Control {
         &self,
         request: tonic::Request<Streaming<v1::FromSite>>,
     ) -> Result<Response<Self::AttendStream>, Status> {
-        let site = self.gate.admit_site(request.extensions())?;
-        let id = AttendanceId(self.next.fetch_add(1, Ordering::Relaxed));
-        let (messages_in, messages) = mpsc::channel(OUTBOX_MAX);
-        let said = request.into_inner();
-        tokio::spawn(listen(self.driver.clone(), site, id, messages_in, said));
-        let stream = ReceiverStream::new(messages).map(|message| Ok(v1::ToSite::from(message)));
-        Ok(Response::new(Box::pin(stream)))
+        let site = self.caller(request.extensions())?;
+        let messages = self.converse(site, request.into_inner());
+        Ok(Response::new(Box::pin(messages.map(Ok))))
     }
 }
 
@@ -58,14 +78,14 @@ async fn listen(
     site: SiteId,
     id: AttendanceId,
     messages: mpsc::Sender<wardround_round::ToSite>,
-    mut said: Streaming<v1::FromSite>,
+    mut said: impl Stream<Item = Result<v1::FromSite, Status>> + Unpin,
 ) {
     if let Err(refusal) = hello(&mut said).await {
         tracing::warn!(%site, reason = %refusal, "not let in");
         return;
     }
     driver.send(Request::Arrived(site.clone(), id, messages)).await;
-    while let Ok(Some(message)) = said.message().await {
+    while let Some(Ok(message)) = said.next().await {
         match FromSite::try_from(message) {
             Ok(message) => driver.send(Request::Said(site.clone(), message)).await,
             Err(error) => {
@@ -77,9 +97,9 @@ async fn listen(
     driver.send(Request::Left(site, id)).await;
 }
 
-async fn hello(said: &mut Streaming<v1::FromSite>) -> Result<(), CallRefusal> {
-    let first = tokio::time::timeout(HELLO_TIMEOUT, said.message()).await.map_err(|_| CallRefusal::Idle)?;
-    match first.ok().flatten().and_then(|first| first.message) {
+async fn hello(said: &mut (impl Stream<Item = Result<v1::FromSite, Status>> + Unpin)) -> Result<(), CallRefusal> {
+    let first = tokio::time::timeout(HELLO_TIMEOUT, said.next()).await.map_err(|_| CallRefusal::Idle)?;
+    match first.and_then(Result::ok).and_then(|first| first.message) {
         Some(v1::from_site::Message::Hello(hello)) if hello.protocol == PROTOCOL => Ok(()),
         _ => Err(CallRefusal::Malformed),
     }

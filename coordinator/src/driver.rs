@@ -343,8 +343,9 @@ impl Driver {
                     Err(error) => Err(error.into()),
                 };
             }
-            Effect::Apply { model, sum, weights } => {
-                return Ok(Some(Input::Applied(self.sums.apply(model, sum, weights).await?)));
+            Effect::Read(sum) => return Ok(Some(Input::SumRead(self.sums.words(sum).await?))),
+            Effect::Apply { model, sum, of } => {
+                return Ok(Some(Input::Applied(self.sums.apply(model, sum, of).await?)));
             }
             Effect::Discard(blob) => self.sums.discard(blob).await,
         }
@@ -367,9 +368,7 @@ async fn sleep_until(deadline: Option<Timestamp>, now: Timestamp) {
 fn log(study: &StudyId, event: &wardround_round::coordinator::Event) {
     use wardround_round::coordinator::Event;
     match event {
-        Event::RoundOpened { id, cohort, .. } => {
-            tracing::info!(%study, round = id.round.get(), sites = cohort.len(), "round opened")
-        }
+        Event::RoundOpened { id, cohort, .. } => tracing::info!(%id, sites = cohort.len(), "round opened"),
         Event::UpdateCounted { site, .. } => tracing::info!(%study, %site, "update counted"),
         Event::MaskedCounted { site, .. } => tracing::info!(%study, %site, "masked update counted"),
         Event::UpdateRejected { site, rejection } => {
@@ -377,6 +376,10 @@ fn log(study: &StudyId, event: &wardround_round::coordinator::Event) {
         }
         Event::RoundRefused { site, refusal } => {
             tracing::warn!(%study, %site, reason = %refusal, "site left the round")
+        }
+        Event::ScoresSummed { round, sites, .. } => tracing::info!(%study, round = round.get(), sites, "scores summed"),
+        Event::ScoresMissed { round, reason } => {
+            tracing::warn!(%study, round = round.get(), %reason, "no sum of scores")
         }
         Event::RoundCommitted { model } => tracing::info!(%study, model = %model.digest.short(), "round committed"),
         Event::RoundAbandoned { reason } => tracing::warn!(%study, %reason, "round abandoned"),

@@ -22,4 +22,5 @@ pub mod transfer;
 mod upkeep;
 
 pub use config::{ConfigError, CoordinatorConfig, Limits};
+pub use control::Control;
 pub use serve::{Coordinator, ServeError};

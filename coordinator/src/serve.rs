@@ -66,12 +66,12 @@ pub enum ServeError {
     Server(#[from] tonic::transport::Error),
 }
 
-/// A coordinator that is listening.
-pub struct Coordinator {
+/// A coordinator that is listening, with the service that answers its sites.
+pub struct Coordinator<C = Control> {
     address: SocketAddr,
     listener: TcpListener,
     driver: Driver,
-    services: Services,
+    services: Services<C>,
     upkeep: Upkeep,
     crl: CrlWatch,
     credentials: Arc<Credentials>,
@@ -79,8 +79,8 @@ pub struct Coordinator {
     _lock: StateLock,
 }
 
-struct Services {
-    control: Control,
+struct Services<C> {
+    control: C,
     studies: Studies,
     enrolment: Enrolment,
     transfer: RoundAdmission,
@@ -136,12 +136,24 @@ impl Coordinator {
         let bounds = Bounds { handshakes_max: limits.handshakes_max, connections_max: limits.connections_max };
         Ok(Self { address, listener, driver, services, upkeep, crl, credentials, bounds, _lock: lock })
     }
+}
+
+impl<C> Coordinator<C> {
+    /// The same, with what `around` makes of its control service in that one's place.
+    pub fn with_control<D>(self, around: impl FnOnce(C) -> D) -> Coordinator<D> {
+        let Self { address, listener, driver, services, upkeep, crl, credentials, bounds, _lock } = self;
+        let Services { control, studies, enrolment, transfer, spool, limits } = services;
+        let services = Services { control: around(control), studies, enrolment, transfer, spool, limits };
+        Coordinator { address, listener, driver, services, upkeep, crl, credentials, bounds, _lock }
+    }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+}
 
+impl<C: v1::control_server::Control> Coordinator<C> {
     /// Serves until the disk fails; drop the future to stop.
     ///
     /// # Errors

@@ -10,8 +10,8 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::{Response, Status};
 use wardround_plan::{Layout, Plan, PrivacyMode, PrivacySection, StudyId, Timestamp};
 use wardround_proto::{CallRefusal, digest, study, v1};
-use wardround_round::ModelRef;
 use wardround_round::coordinator::{Phase, SitePhase, Submission, View};
+use wardround_round::{ModelRef, Summand};
 use wardround_storage::{Blobs, StorageError};
 
 /// Largest layout in JSON.
@@ -34,6 +34,7 @@ impl Studies {
 
     async fn checked(&self, request: v1::SubmitRequest) -> Result<StoredStudy, Status> {
         let plan = Plan::from_canonical(&request.plan).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        plan.strategy.config.deployable().map_err(Status::invalid_argument)?;
         if request.layout.len() > LAYOUT_BYTES_MAX {
             return Err(CallRefusal::TooLarge.into());
         }
@@ -140,6 +141,7 @@ fn status(name: &StudyId, view: &View, plan: &Plan) -> v1::StudyStatus {
     };
     let phase = match view.phase {
         Phase::Gathering => v1::RoundPhase::WaitingForSites,
+        Phase::Collecting if view.id.summand == Summand::Scores => v1::RoundPhase::Scoring,
         Phase::Collecting => v1::RoundPhase::Collecting,
         Phase::Applying => v1::RoundPhase::Aggregating,
         Phase::Ended => v1::RoundPhase::Unspecified,
@@ -163,7 +165,7 @@ fn status(name: &StudyId, view: &View, plan: &Plan) -> v1::StudyStatus {
 
 fn promise(privacy: &PrivacySection) -> Option<v1::Promise> {
     let unit = match privacy.mode {
-        PrivacyMode::Site => "patient",
+        PrivacyMode::Site | PrivacyMode::Distributed => "patient",
         PrivacyMode::Client => "site",
         PrivacyMode::None => return None,
     };

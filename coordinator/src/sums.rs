@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_util::io::StreamReader;
 use wardround_plan::{Digest, Hasher, SiteId};
-use wardround_round::coordinator::Fold;
+use wardround_round::coordinator::{Fold, Summed};
 use wardround_round::masking::frame_length;
 use wardround_round::{ModelRef, RoundId, UpdateRef};
 use wardround_secagg::server::{CompleteUpload, Unmasker, UploadReceiver, accumulate};
@@ -155,12 +155,24 @@ impl Sums {
         output.finish().await
     }
 
-    /// The next model: `model` moved by the weighted mean.
+    /// The words of a sum of scores.
     ///
     /// # Errors
     /// The disk.
-    pub async fn apply(&self, model: ModelRef, sum: Digest, weights: Vec<u32>) -> Result<ModelRef, SumError> {
-        let total = TotalWeight::of(weights).ok_or(SumError::Empty)?;
+    pub async fn words(&self, sum: Digest) -> Result<Vec<i64>, SumError> {
+        let words = self.blobs.len(&sum).await? / 8;
+        Ok(read_i64(&mut self.read(&sum).await?, words as usize).await?)
+    }
+
+    /// The next model: `model` moved by the weighted mean, or against the mean gradient.
+    ///
+    /// # Errors
+    /// The disk.
+    pub async fn apply(&self, model: ModelRef, sum: Digest, of: Summed) -> Result<ModelRef, SumError> {
+        let per_unit = match of {
+            Summed::Updates(weights) => TotalWeight::of(weights).ok_or(SumError::Empty)?.per_unit(),
+            Summed::Gradients { per_unit } => per_unit,
+        };
         let (mut before, mut sums) = (self.read(&model.digest).await?, self.read(&sum).await?);
         let mut output = Output::new(&self.blobs).await?;
         let mut left = (model.bytes / 4) as usize;
@@ -168,7 +180,7 @@ impl Sums {
         while left > 0 {
             let count = BLOCK_WEIGHTS.min(left);
             let (mut values, sum) = (read_f32(&mut before, count).await?, read_i64(&mut sums, count).await?);
-            total.mean(&sum, &mut mean[..count]);
+            mean.iter_mut().zip(&sum).for_each(|(mean, sum)| *mean = *sum as f64 * per_unit);
             FedAvg.apply(&RoundFacts::ALL, Slice::stateless(&mut values, &mean[..count]));
             output.write(values.into_iter().flat_map(f32::to_le_bytes).collect()).await?;
             left -= count;
@@ -286,11 +298,12 @@ async fn read_i64(reader: &mut Reader, count: usize) -> io::Result<Vec<i64>> {
 mod tests {
     use super::*;
     use wardround_plan::{RoundNumber, StudyId};
-    use wardround_round::Attempt;
+    use wardround_round::{Attempt, Summand};
 
     fn fold(update: Digest, weight: u32, onto: Option<Digest>) -> Fold {
         let study = StudyId::new("s").expect("a name");
-        let id = RoundId { study, round: RoundNumber::FIRST, attempt: Attempt::FIRST };
+        let (round, attempt) = (RoundNumber::FIRST, Attempt::FIRST);
+        let id = RoundId { study, round, attempt, summand: Summand::Update };
         Fold { site: SiteId::new("a").expect("a name"), id, update: UpdateRef { digest: update }, weight, onto }
     }
 
@@ -312,7 +325,7 @@ mod tests {
         let turned = sums.fold(&fold(two, 2, None)).await.expect("adds");
         assert_eq!(sums.fold(&fold(one, 1, Some(turned))).await.expect("adds"), both, "order changes no bit");
         let model = ModelRef { digest: model, bytes: count as u64 * 4 };
-        let next = sums.apply(model, both, vec![1, 2]).await.expect("applies");
+        let next = sums.apply(model, both, Summed::Updates(vec![1, 2])).await.expect("applies");
         assert_eq!(next.digest, put(&blobs, &vec![4.0; count]).await);
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use wardround_plan::{Digest, Plan, SiteId, Timestamp};
-use wardround_round::coordinator::{Effect, Input, Study, Submission};
+use wardround_round::coordinator::{Effect, Input, Study, Submission, Summed};
 use wardround_round::{FromSite, ModelRef, RoundId, StudyOutcome, ToSite, UpdateRef};
 use wardround_strategy::{FedAvg, Mean, ServerState, TotalWeight, fold};
 
@@ -60,7 +60,8 @@ impl Shell {
                 self.sums.insert(digest, sum[0]);
                 self.feed(Input::Folded(digest));
             }
-            Effect::Apply { model, sum, weights } => {
+            Effect::Apply { model, sum, of } => {
+                let Summed::Updates(weights) = of else { unreachable!("the plan shares no noise") };
                 let (sum, total) = ([self.sums[&sum]], TotalWeight::of(weights).expect("somebody took part"));
                 let mut state = ServerState::new(&FedAvg, vec![self.values[&model.digest]]);
                 state.step(&FedAvg, 1.0, Mean::Sum(&sum, total)).expect("one weight each");
@@ -72,7 +73,7 @@ impl Shell {
             Effect::Persist(recorded) => println!("{:?}", recorded.event),
             Effect::Receipt(..) | Effect::Discard(_) => {}
             // Only of plans with secure aggregation.
-            Effect::FoldMasked(_) | Effect::Unmask { .. } => {}
+            Effect::FoldMasked(_) | Effect::Unmask { .. } | Effect::Read(_) => {}
         }
     }
 

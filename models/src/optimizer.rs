@@ -1,9 +1,9 @@
-//! The plan's optimiser and the course of its step size.
+//! The plan's optimiser.
 
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig};
-use wardround_plan::{Optimizer, Plan, RoundNumber, Schedule, TrainingSection};
+use wardround_plan::{Optimizer, TrainingSection};
 
 /// Keeps Adam's division finite; as in the papers, not burn's larger default.
 const ADAM_EPSILON: f32 = 1e-8;
@@ -35,40 +35,4 @@ pub(crate) fn unit_descent(training: &TrainingSection, step_sizes: impl Iterator
         });
         moved
     })
-}
-
-/// Step size of local step `step` (from 0) of `round`, within the whole study.
-pub(crate) fn learning_rate(plan: &Plan, round: RoundNumber, step: u32) -> f64 {
-    let steps = u64::from(plan.study.rounds) * u64::from(plan.training.local_steps);
-    let before = u64::from(round.get() - 1) * u64::from(plan.training.local_steps) + u64::from(step);
-    match plan.training.schedule {
-        Schedule::Constant => plan.training.learning_rate,
-        Schedule::Cosine => {
-            let done = (before as f64 / steps as f64).min(1.0);
-            plan.training.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::trainer::tests::plan;
-
-    #[test]
-    fn cosine_falls_from_the_plans_rate_to_zero_over_all_rounds() {
-        let plan = plan("schedule = \"cosine\"");
-        let at = |round: u32, step| learning_rate(&plan, RoundNumber::new(round).expect("not 0"), step);
-        let (rounds, steps) = (plan.study.rounds, plan.training.local_steps);
-        assert_eq!(at(1, 0), plan.training.learning_rate);
-        assert!(at(1, steps - 1) > at(2, 0), "the rounds are one course");
-        assert!(at(rounds, steps - 1) < 0.1 * plan.training.learning_rate && at(rounds, steps - 1) > 0.0);
-        assert!(at(rounds + 1, 0).abs() < 1e-12, "a round beyond the plan does not climb again");
-    }
-
-    #[test]
-    fn a_constant_rate_is_constant() {
-        let plan = plan("");
-        assert_eq!(learning_rate(&plan, RoundNumber::FIRST.next(), 1), plan.training.learning_rate);
-    }
 }

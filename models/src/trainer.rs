@@ -3,7 +3,7 @@
 mod bend;
 mod private;
 
-use crate::optimizer::{learning_rate, optimizer, unit_descent};
+use crate::optimizer::{optimizer, unit_descent};
 use crate::registry::{Network, layout};
 use crate::sampling::ShuffledPasses;
 use crate::{ComputeDevice, TrainingError, TrainingSet, batch, loss, parameters};
@@ -92,7 +92,7 @@ impl Trainer {
     /// By how much a constant gradient of ones moves each weight over the steps of `round`, downwards; `None` for optimisers
     /// whose steps are no sum of gradients.
     pub fn gradient_weight(&self, round: RoundNumber) -> Option<f64> {
-        let rates = (0..self.plan.training.local_steps).map(|step| learning_rate(&self.plan, round, step));
+        let rates = (0..self.plan.training.local_steps).map(|step| self.plan.learning_rate(round, step));
         unit_descent(&self.plan.training, rates)
     }
 
@@ -115,7 +115,7 @@ impl Trainer {
                 Some(bend) => bend.gradients(&network, &gradients),
                 None => gradients,
             };
-            network = optimizer.step(learning_rate(&self.plan, round, step), network, gradients);
+            network = optimizer.step(self.plan.learning_rate(round, step), network, gradients);
             if observer(StepProgress { done: step + 1, of, loss }).is_break() {
                 return Err(TrainingError::Stopped { done: step + 1 });
             }

@@ -17,7 +17,7 @@ pub struct DocumentError {
 /// [`DocumentError`] with the line, what is wrong, and what to write instead where that can be guessed.
 pub fn parse_document<T: DeserializeOwned>(text: &str) -> Result<T, DocumentError> {
     toml::from_str(text).map_err(|error| DocumentError {
-        line: error.span().map(|span| line_of(text, span.start)),
+        line: error.span().map(|span| line_of_mistake(text, line_of(text, span.start), error.message())),
         suggestion: suggestion(error.message()),
         message: error.message().trim_end().to_owned(),
     })
@@ -70,18 +70,29 @@ fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
+/// Where a section is read as a whole, the place given is its first line: the unknown word is on it or below, before the next
+/// section.
+fn line_of_mistake(text: &str, first: usize, message: &str) -> usize {
+    let Some(word) = unknown_word(message) else { return first };
+    let below = text.lines().enumerate().skip(first.saturating_sub(1));
+    let section = below.take_while(|(index, line)| index + 1 == first || !line.trim_start().starts_with('['));
+    let names = |line: &str| line.split(['=', '"', '[', ']']).any(|part| part.trim() == word);
+    section.into_iter().find(|(_, line)| names(line)).map_or(first, |(index, _)| index + 1)
+}
+
 /// serde writes "unknown field `x`, expected one of `a`, `b`": the quoted words are the key and its alternatives.
 fn suggestion(message: &str) -> Option<String> {
-    if !message.starts_with("unknown ") {
-        return None;
-    }
-    let mut quoted = message.split('`').skip(1).step_by(2);
-    let given = quoted.next()?;
+    let given = unknown_word(message)?;
+    let quoted = message.split('`').skip(3).step_by(2);
     quoted
         .map(|known| (strsim::damerau_levenshtein(given, known), known))
         .min()
         .filter(|(distance, known)| *distance <= known.chars().count().max(3) / 2)
         .map(|(_, known)| known.to_owned())
+}
+
+fn unknown_word(message: &str) -> Option<&str> {
+    message.strip_prefix("unknown ").and_then(|rest| rest.split('`').nth(1))
 }
 
 #[cfg(test)]
@@ -101,6 +112,24 @@ mod tests {
         assert_eq!(error.line(), Some(2));
         assert_eq!(error.suggestion(), Some("rounds"));
         assert!(error.to_string().contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn a_mistake_in_a_section_read_as_a_whole_has_its_own_line() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(tag = "kind")]
+        enum Part {
+            Small(#[expect(dead_code, reason = "only parsing is tested")] Small),
+        }
+        #[derive(Debug, serde::Deserialize)]
+        struct Whole {
+            #[expect(dead_code, reason = "only parsing is tested")]
+            part: Part,
+        }
+        let text = "[part]\nkind = \"Small\"\nruonds = 3\n[other]\nruonds = 4\n";
+        let error = parse_document::<Whole>(text).expect_err("`ruonds` is unknown");
+        assert_eq!((error.line(), error.suggestion()), (Some(3), Some("rounds")));
+        assert_eq!(line_of_mistake("[part]\nrounds = 1\n[other]\nruonds = 4", 1, "unknown field `ruonds`"), 1);
     }
 
     #[test]

@@ -23,8 +23,8 @@ pub use ids::{DataSetName, IdError, RoundNumber, SiteId, StudyId};
 pub use ledger_head::{LedgerHead, LedgerHeadError};
 pub use plan::{Plan, PlanDigest, PlanError};
 pub use privacy::{
-    Accountant, ClientPrivacy, ClipKind, NoiseKind, PlanAdjacency, PrivacyMode, PrivacySection, PrivacyUnit, Sampling,
-    SitePrivacy,
+    Accountant, ClientPrivacy, ClipKind, NoiseKind, PatientPrivacy, PlanAdjacency, PrivacyMode, PrivacySection,
+    PrivacyUnit, Sampling, ShareLaw,
 };
 pub use rules::RuleError;
 pub use sections::{

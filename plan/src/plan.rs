@@ -3,7 +3,10 @@
 use crate::document::line_of_key;
 use crate::privacy::PrivacySection;
 use crate::sections::*;
-use crate::{Digest, DocumentError, Hasher, RuleError, SiteId, StrategySection, Weighting, parse_document, rules};
+use crate::{
+    Digest, DocumentError, Hasher, PlanAdjacency, RoundNumber, RuleError, SiteId, StrategySection, Weighting,
+    parse_document, rules,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -126,6 +129,42 @@ impl Plan {
         }
     }
 
+    /// Whether the model of this round is measured: every so many rounds, and after the last.
+    pub fn measures(&self, round: RoundNumber) -> bool {
+        round.get().is_multiple_of(self.evaluation.every) || round.get() >= self.study.rounds
+    }
+
+    /// Measurements that private sites pay for, with those that crashes may cost.
+    pub fn evaluations(&self) -> u64 {
+        let spare = self.privacy.patients().map_or(0, |terms| terms.spare_rounds);
+        u64::from(self.study.rounds.div_ceil(self.evaluation.every)) + u64::from(spare)
+    }
+
+    /// Scale of the discrete Laplace noise in each bin of a site's histogram of scores, in patients: every measurement gets an
+    /// equal part of `evaluation.epsilon_share`. `None` where no such histogram leaves a site.
+    pub fn histogram_scale(&self) -> Option<f64> {
+        let (terms, share) = (self.privacy.patients()?, self.evaluation.epsilon_share.filter(|share| *share > 0.0)?);
+        // A patient who is exchanged for another leaves one bin and enters another, and the accountant counts both.
+        let contribution = match terms.adjacency {
+            PlanAdjacency::AddOrRemoveOne => 1.0,
+            PlanAdjacency::ReplaceOne => 2.0,
+        };
+        Some(contribution * self.evaluations() as f64 / (share * terms.epsilon))
+    }
+
+    /// Step size of local step `step` (from 0) of `round`, within the whole study.
+    pub fn learning_rate(&self, round: RoundNumber, step: u32) -> f64 {
+        let local_steps = u64::from(self.training.local_steps);
+        let before = u64::from(round.get() - 1) * local_steps + u64::from(step);
+        match self.training.schedule {
+            Schedule::Constant => self.training.learning_rate,
+            Schedule::Cosine => {
+                let done = (before as f64 / (u64::from(self.study.rounds) * local_steps) as f64).min(1.0);
+                self.training.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+            }
+        }
+    }
+
     fn checked(draft: Draft) -> Result<Self, RuleError> {
         rules::check(&draft)?;
         let Draft { study, model, imaging, training, privacy, secagg, strategy, evaluation } = draft;
@@ -197,5 +236,23 @@ mod tests {
         let error = Plan::from_toml(&PLAN.replace("learning_rate", "learnig_rate")).expect_err("a typing error");
         let text = error.to_string();
         assert!(text.contains("line ") && text.contains("did you mean `learning_rate`?"), "{text}");
+    }
+
+    #[test]
+    fn cosine_falls_from_the_plans_rate_to_zero_over_all_rounds() {
+        let text = PLAN.replace("learning_rate = 0.001", "learning_rate = 0.001\nschedule = \"cosine\"");
+        let plan = Plan::from_toml(&text).expect("good");
+        let at = |round: u32, step| plan.learning_rate(RoundNumber::new(round).expect("not 0"), step);
+        let (rounds, steps) = (plan.study.rounds, plan.training.local_steps);
+        assert_eq!(at(1, 0), plan.training.learning_rate);
+        assert!(at(1, steps - 1) > at(2, 0), "the rounds are one course");
+        assert!(at(rounds, steps - 1) < 0.1 * plan.training.learning_rate && at(rounds, steps - 1) > 0.0);
+        assert!(at(rounds + 1, 0).abs() < 1e-12, "a round beyond the plan does not climb again");
+    }
+
+    #[test]
+    fn a_constant_rate_is_constant() {
+        let plan = Plan::from_toml(PLAN).expect("good");
+        assert_eq!(plan.learning_rate(RoundNumber::FIRST.next(), 1), plan.training.learning_rate);
     }
 }

@@ -1,4 +1,4 @@
-//! `[privacy]`: what is promised to a patient. The file holds optional keys; [`PrivacySection::site`] gives the terms of a
+//! `[privacy]`: what is promised to a patient. The file holds optional keys; [`PrivacySection::patients`] gives the terms of a
 //! checked plan without any "maybe".
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,9 @@ pub struct PrivacySection {
     /// How the noise is drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<NoiseKind>,
+    /// Mode "distributed": the distribution of each site's share of the noise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<ShareLaw>,
     /// Rounds beyond the study's that the noise is made for, so that a site may train a round again after a crash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spare_rounds: Option<u32>,
@@ -54,6 +57,9 @@ pub struct PrivacySection {
 pub enum PrivacyMode {
     /// Each site adds it to every gradient step: differentially private SGD (Abadi et al. 2016) for its patients.
     Site,
+    /// Each site adds a share of it to its masked contribution, so that only their sum has enough: central differentially private
+    /// SGD for the patients of all sites, without anybody who is trusted with a sum (Kairouz, Liu and Steinke 2021).
+    Distributed,
     /// Whoever sums adds it to the sum of whole updates: DP-FedAvg (McMahan et al. 2018) with the site as the unit.
     Client,
     /// No noise and **no guarantee**; only a site whose policy says so takes part.
@@ -93,6 +99,17 @@ pub enum NoiseKind {
     Exact,
 }
 
+/// How a site's share of the noise of a sum is distributed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShareLaw {
+    /// Sums of it are again Skellam (Agarwal, Kairouz and Liu 2021).
+    #[default]
+    Skellam,
+    /// Sums of it are nearly discrete Gaussian (Kairouz, Liu and Steinke 2021).
+    DiscreteGaussian,
+}
+
 /// Which data sets are neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -128,9 +145,9 @@ pub enum Accountant {
     Rdp,
 }
 
-/// The terms of `mode = "site"`, complete.
+/// What modes "site" and "distributed" promise to each patient, complete.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SitePrivacy {
+pub struct PatientPrivacy {
     /// ε of the whole study.
     pub epsilon: f64,
     /// δ of the whole study.
@@ -141,8 +158,10 @@ pub struct SitePrivacy {
     pub clip: f64,
     /// How contributions are brought below C.
     pub clip_kind: ClipKind,
-    /// How noise is drawn.
+    /// How noise is drawn, where each site adds all of it.
     pub noise: NoiseKind,
+    /// How a site's share of it is distributed, where only the sum of all has enough.
+    pub share: Option<ShareLaw>,
     /// Rounds beyond the study's that are paid for.
     pub spare_rounds: u32,
     /// Which data sets are neighbours.
@@ -167,12 +186,15 @@ pub struct ClientPrivacy {
 }
 
 impl PrivacySection {
-    /// The terms of `mode = "site"`; `None` in another mode, or before the rules were checked.
-    pub fn site(&self) -> Option<SitePrivacy> {
-        if self.mode != PrivacyMode::Site {
-            return None;
-        }
-        Some(SitePrivacy {
+    /// The terms of modes "site" and "distributed"; `None` in another mode, or before the rules were checked.
+    pub fn patients(&self) -> Option<PatientPrivacy> {
+        let share = match self.mode {
+            PrivacyMode::Site => None,
+            PrivacyMode::Distributed => Some(self.share.unwrap_or_default()),
+            PrivacyMode::Client | PrivacyMode::None => return None,
+        };
+        Some(PatientPrivacy {
+            share,
             epsilon: self.epsilon?,
             delta: self.delta?,
             sampling_rate: self.sampling_rate?,

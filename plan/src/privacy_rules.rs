@@ -1,10 +1,10 @@
 //! What a plan may not say about privacy: each rule refuses one false comfort.
 
-use crate::RuleError;
 use crate::plan::Draft;
 use crate::privacy::{PrivacyMode, PrivacySection, PrivacyUnit, Sampling};
 use crate::rules::Place;
-use crate::sections::TrainingSection;
+use crate::sections::{Optimizer, TrainingSection};
+use crate::{RuleError, Weighting};
 
 /// Above this, a promise excludes nothing that matters.
 const EPSILON_MAX: f64 = 1000.0;
@@ -16,16 +16,17 @@ pub(crate) fn check(plan: &Draft) -> Result<(), RuleError> {
     match privacy.mode {
         PrivacyMode::None => promises_nothing(privacy)?,
         PrivacyMode::Site => site(privacy)?,
+        PrivacyMode::Distributed => distributed(plan)?,
         PrivacyMode::Client => client(privacy)?,
     }
     match privacy.mode {
-        PrivacyMode::Site => patients(training)?,
+        PrivacyMode::Site | PrivacyMode::Distributed => patients(training)?,
         PrivacyMode::Client | PrivacyMode::None => no_patients(training)?,
     }
     let share = plan.evaluation.epsilon_share;
     let at = Place("evaluation", "epsilon_share");
     match privacy.mode {
-        PrivacyMode::Site => at.within(share.unwrap_or(0.0), 0.0, 0.5),
+        PrivacyMode::Site | PrivacyMode::Distributed => at.within(share.unwrap_or(0.0), 0.0, 0.5),
         PrivacyMode::Client | PrivacyMode::None => {
             at.require(share.is_none(), "is given, but no site adds noise", "remove it, or write `mode = \"site\"`")
         }
@@ -41,6 +42,7 @@ fn promises_nothing(privacy: &PrivacySection) -> Result<(), RuleError> {
         ("clip_kind", privacy.clip_kind.is_some()),
         ("clip_quantile", privacy.clip_quantile.is_some()),
         ("noise", privacy.noise.is_some()),
+        ("share", privacy.share.is_some()),
         ("spare_rounds", privacy.spare_rounds.is_some()),
         ("adjacency", privacy.adjacency.is_some()),
         ("sampling", privacy.sampling.is_some()),
@@ -52,11 +54,48 @@ fn promises_nothing(privacy: &PrivacySection) -> Result<(), RuleError> {
 }
 
 fn site(privacy: &PrivacySection) -> Result<(), RuleError> {
+    Place("privacy", "share").require(privacy.share.is_none(), "is for mode \"distributed\"", "remove it")?;
+    of_patients(privacy)
+}
+
+/// Noise that only the sum has enough of: what is sound is one clipped gradient step, with nothing in it that has no noise.
+fn distributed(plan: &Draft) -> Result<(), RuleError> {
+    let (privacy, training) = (&plan.privacy, &plan.training);
+    of_patients(privacy)?;
+    Place("privacy", "noise").require(
+        privacy.noise.is_none(),
+        "is for mode \"site\"; a share of noise has a law of its own",
+        "write `share = \"skellam\"` or `share = \"discrete_gaussian\"`, or nothing",
+    )?;
+    Place("secagg", "enabled").require(
+        plan.secagg.enabled,
+        "is false, but with mode \"distributed\" no single contribution has enough noise to be seen",
+        "write `enabled = true`, or `mode = \"site\"`",
+    )?;
+    let at = |key| Place("training", key);
+    at("local_steps").require(
+        training.local_steps == 1,
+        "is more than 1: what a patient changes in the second local step is clipped nowhere and has no noise yet",
+        "write `local_steps = 1`, or `mode = \"site\"`",
+    )?;
+    at("optimizer").require(
+        training.optimizer == Optimizer::Sgd && training.weight_decay == 0.0,
+        "is none that steps by the sum of gradients alone, which is all that is private",
+        "write `optimizer = \"sgd\"` without `weight_decay`",
+    )?;
+    Place("strategy", "weighting").require(
+        plan.strategy.weighting == Weighting::Equal,
+        "is \"public\": a weight would multiply what a patient can change",
+        "write `weighting = \"equal\"`",
+    )
+}
+
+fn of_patients(privacy: &PrivacySection) -> Result<(), RuleError> {
     budget(privacy)?;
     let at = |key| Place("privacy", key);
     at("unit").require(
         privacy.unit == PrivacyUnit::Patient,
-        "is \"site\", but mode \"site\" protects patients",
+        "is \"site\", but this mode protects patients",
         "write `unit = \"patient\"`, or `mode = \"client\"`",
     )?;
     at("clip_quantile").require(privacy.clip_quantile.is_none(), "is for mode \"client\"", "remove it")?;
@@ -83,8 +122,9 @@ fn client(privacy: &PrivacySection) -> Result<(), RuleError> {
         ("clip_kind", privacy.clip_kind.is_some()),
         ("adjacency", privacy.adjacency.is_some()),
         ("sampling", privacy.sampling.is_some()),
+        ("share", privacy.share.is_some()),
     ] {
-        at(key).require(!given, "is for mode \"site\"", "remove it")?;
+        at(key).require(!given, "is for modes \"site\" and \"distributed\"", "remove it")?;
     }
     Ok(())
 }
@@ -124,7 +164,7 @@ fn no_patients(training: &TrainingSection) -> Result<(), RuleError> {
         ("views", training.views.is_some()),
     ] {
         let remedy = "remove it, or write `mode = \"site\"` in [privacy]";
-        Place("training", key).require(!given, "is for `privacy.mode = \"site\"`", remedy)?;
+        Place("training", key).require(!given, "is for a `privacy.mode` that protects patients", remedy)?;
     }
     Ok(())
 }
@@ -153,7 +193,7 @@ mod tests {
     #[test]
     fn a_private_plan_has_complete_terms() {
         let plan = Plan::from_toml(&private()).expect("good");
-        let terms = plan.privacy.site().expect("mode site");
+        let terms = plan.privacy.patients().expect("mode site");
         assert_eq!((terms.epsilon, terms.delta, terms.spare_rounds), (8.0, 1e-5, 2));
         assert_eq!(Plan::from_canonical(&plan.to_canonical()), Ok(plan));
     }
@@ -178,6 +218,40 @@ mod tests {
         refused("mode = \"site\"", "mode = \"client\"", "unit");
     }
 
+    fn distributed() -> String {
+        let text =
+            private().replace("mode = \"site\"", "mode = \"distributed\"").replace("enabled = false", "enabled = true");
+        let text =
+            text.replace("optimizer = \"adam\"", "optimizer = \"sgd\"").replace("min_sites = 2", "min_sites = 3");
+        let steps =
+            text.lines().find(|line| line.starts_with("local_steps")).expect("a plan has local steps").to_owned();
+        text.replace(&steps, "local_steps = 1")
+    }
+
+    #[test]
+    fn only_one_clipped_step_can_share_its_noise() {
+        let plan = Plan::from_toml(&distributed()).expect("a good plan");
+        let terms = plan.privacy.patients().expect("terms");
+        assert_eq!(terms.share, Some(crate::ShareLaw::Skellam), "unless the plan says otherwise");
+        assert_eq!(Plan::from_canonical(&plan.to_canonical()), Ok(plan));
+        for (from, to, key) in [
+            ("enabled = true", "enabled = false", "enabled"),
+            ("local_steps = 1", "local_steps = 2", "local_steps"),
+            ("optimizer = \"sgd\"", "optimizer = \"adam\"", "optimizer"),
+            ("optimizer = \"sgd\"", "optimizer = \"sgd\"\nweight_decay = 0.1", "optimizer"),
+            ("clip = 1.0", "clip = 1.0\nnoise = \"exact\"", "noise"),
+            ("clip = 1.0", "clip = 1.0\nunit = \"site\"", "unit"),
+            ("mode = \"distributed\"", "mode = \"site\"\nshare = \"skellam\"", "share"),
+        ] {
+            let text = distributed().replace(from, to);
+            assert_ne!(text, distributed(), "`{from}` is not in the plan");
+            match Plan::from_toml(&text) {
+                Err(PlanError::Rule { rule, .. }) => assert_eq!(rule.key, key, "{rule}"),
+                other => panic!("{to}: expected a broken rule, got {other:?}"),
+            }
+        }
+    }
+
     #[test]
     fn a_typed_noise_scale_is_no_key_of_a_plan() {
         let text = private().replace("clip = 1.0", "clip = 1.0\nnoise_multiplier = 0.1");
@@ -188,6 +262,6 @@ mod tests {
     fn whole_sites_are_protected_in_mode_client() {
         let text = PLAN.replace("mode = \"none\"", &SITE.replace("\"site\"", "\"client\"\nunit = \"site\""));
         let plan = Plan::from_toml(&text).expect("good");
-        assert!(plan.privacy.client().is_some() && plan.privacy.site().is_none());
+        assert!(plan.privacy.client().is_some() && plan.privacy.patients().is_none());
     }
 }

@@ -1,36 +1,89 @@
 //! Noise per second of processor time, on one thread: what one core makes.
 //! `cargo bench --profile dev -p wardround-privacy --bench noise`
 //!
-//! The samplers alone, whole noised sums (snapped, noised, scaled back), and OpenDP beside them: its discrete Laplace, which
-//! is the cheaper half of its discrete Gaussian.
+//! The samplers alone, shares added to integers and what their charge misses of δ, whole noised sums (snapped, noised, scaled
+//! back), and OpenDP beside them: its discrete Laplace, which is the cheaper half of its discrete Gaussian.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::error::Error;
 use wardround_plan::{NoiseKind, StreamKey};
 use wardround_privacy::{
-    ClipNorm, DiscreteGaussian, LaplaceScale, NoiseMultiplier, NoiseStream, NoiseStreams, RoundedGaussian,
-    SimulatedNoise, SumNoise, noisy_histogram,
+    ClipNorm, DiscreteGaussian, Epsilon, LaplaceScale, LocalNoise, NoiseError, NoiseMultiplier, NoiseStream,
+    NoiseStreams, RoundedGaussian, SharedNoise, SimulatedNoise, Skellam, SumNoise, noisy_histogram,
 };
 
 const CHUNK: usize = 1 << 14;
 const ENTRIES: usize = 4_000_000;
+const BLOCK: usize = 4096;
 const REPEATS: usize = 5;
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
-    pool.install(|| samplers().and_then(|()| sums()).and_then(|()| opendp()))
+    pool.install(|| {
+        samplers().and_then(|()| shares()).and_then(|()| missed()).and_then(|()| sums()).and_then(|()| opendp())
+    })
 }
 
 fn samplers() -> Result<(), Box<dyn Error + Send + Sync>> {
-    for exponent in [10, 16, 20, 25] {
+    for exponent in [10, 16, 20, 25, 28] {
         let deviation = f64::from(1_u32 << exponent);
         let exact = DiscreteGaussian::at_least(deviation)?;
         let fast = RoundedGaussian::new(deviation)?;
         let exact = sampled(100, |stream, places| exact.fill(stream, places))?;
         let fast = sampled(2000, |stream, places| fast.fill(stream, places))?;
-        println!("sigma 2^{exponent} grid steps: exact {exact:.2} M/s, fast {fast:.1} M/s");
+        let skellam = Skellam::new(deviation * deviation)?;
+        let skellam = sampled(1000, |stream, places| skellam.fill(stream, places))?;
+        println!(
+            "sigma 2^{exponent} grid steps: exact {exact:.2} M/s, fast {fast:.1} M/s, Skellam of that variance {skellam:.1} M/s"
+        );
     }
     Ok(())
+}
+
+/// What a site does for its part of a sum: makes its sampler, and adds it in blocks of 4096 words.
+fn shares() -> Result<(), Box<dyn Error + Send + Sync>> {
+    for law in [LocalNoise::Skellam, LocalNoise::DiscreteGaussian] {
+        let noise = shared(1.0, 1_000_000, 7, law)?;
+        let share = noise.share()?;
+        let mut streams = SimulatedNoise::new(&StreamKey::from_public_seed(1), "bench");
+        let mut integers = vec![0; ENTRIES];
+        let rate = best(ENTRIES, || {
+            let blocks = share.blocks(ENTRIES.div_ceil(BLOCK), &mut streams)?;
+            integers.chunks_mut(BLOCK).zip(blocks).for_each(|(integers, mut block)| block.add_to(integers));
+            Ok::<(), NoiseError>(())
+        })?;
+        let samplers_in_us = best(100, || (0..100).try_for_each(|_| noise.share().map(drop)))?;
+        println!("a share of {law:?}: {rate:.2} M/s, made in {:.1} us", 1.0 / samplers_in_us);
+    }
+    Ok(())
+}
+
+fn missed() -> Result<(), Box<dyn Error + Send + Sync>> {
+    for (entries, steps) in [(100_000, 1_000), (10_000_000, 10_000), (100_000_000, 100_000)] {
+        for honest in [5, 1000] {
+            let missed = |law, epsilon| {
+                let noise = shared(1.0, entries, honest, law)?;
+                Ok::<f64, Box<dyn Error + Send + Sync>>(noise.missed_delta(steps, Epsilon::new(epsilon)?))
+            };
+            let [skellam, largest] = [missed(LocalNoise::Skellam, 8.0)?, missed(LocalNoise::Skellam, 20.0)?];
+            let gaussian = missed(LocalNoise::DiscreteGaussian, 8.0)?;
+            println!(
+                "{entries} entries, {steps} steps, m = {honest}: misses {skellam:.1e} (epsilon 20: {largest:.1e}), \
+                 discrete Gaussian {gaussian:.1e}"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn shared(
+    multiplier: f64,
+    entries: usize,
+    honest: u32,
+    law: LocalNoise,
+) -> Result<SharedNoise, Box<dyn Error + Send + Sync>> {
+    let (clip, multiplier) = (ClipNorm::new(1.0)?, NoiseMultiplier::new(multiplier)?);
+    Ok(SharedNoise::new(clip, multiplier, entries, honest.try_into()?, law)?)
 }
 
 fn sums() -> Result<(), Box<dyn Error + Send + Sync>> {

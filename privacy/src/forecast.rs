@@ -21,6 +21,8 @@ pub struct NoisyRun {
     pub steps: u64,
     /// K: sites whose updates are averaged.
     pub sites: u32,
+    /// m: honest sites that the noise is counted from, where all share it; `None` where each site adds all of it.
+    pub shared_by: Option<u32>,
 }
 
 /// What to expect of a run. A rule of thumb, not a bound.
@@ -42,9 +44,11 @@ impl NoisyRun {
         self.noise_multiplier.get() / f64::from(self.expected_batch.max(1))
     }
 
-    /// σ√d/(B√K): length of one step's noise over the largest length of its signal, in the mean of all sites.
+    /// σ√d/(B√K): length of one step's noise over the largest length of its signal, in the mean of all sites; √m times shorter where
+    /// they share it: K shares of 1/m.
     pub fn noise_over_signal(&self) -> f64 {
-        self.noise_per_number() * (self.weights as f64).sqrt() / f64::from(self.sites.max(1)).sqrt()
+        let sites = f64::from(self.sites.max(1)) * f64::from(self.shared_by.unwrap_or(1).max(1));
+        self.noise_per_number() * (self.weights as f64).sqrt() / sites.sqrt()
     }
 
     /// The same for the sum of all steps, if the signal is steady.
@@ -84,7 +88,7 @@ mod tests {
 
     fn run(noise_multiplier: f64, expected_batch: u32, steps: u64) -> NoisyRun {
         let noise_multiplier = NoiseMultiplier::new(noise_multiplier).expect("in range");
-        NoisyRun { noise_multiplier, expected_batch, weights: 480_000, steps, sites: 1 }
+        NoisyRun { noise_multiplier, expected_batch, weights: 480_000, steps, sites: 1, shared_by: None }
     }
 
     #[test]
@@ -102,12 +106,18 @@ mod tests {
         let few = NoisyRun { weights: 10_000, ..run(5.33, 50, 300) };
         assert!(few.outlook() < run(5.33, 50, 300).outlook());
         let four = NoisyRun { sites: 4, ..small };
+        let shared = NoisyRun { shared_by: Some(4), ..four };
+        assert!(
+            (shared.noise_over_signal() * 2.0 - four.noise_over_signal()).abs() < 1e-12,
+            "half of it in four shares"
+        );
         assert!((four.noise_over_signal() * 2.0 - small.noise_over_signal()).abs() < 1e-12);
     }
 
     #[test]
     fn nothing_to_divide_by_is_no_panic() {
-        let empty = NoisyRun { weights: 0, steps: 0, sites: 0, expected_batch: 0, ..run(1.0, 1, 1) };
+        let empty =
+            NoisyRun { weights: 0, steps: 0, sites: 0, shared_by: Some(0), expected_batch: 0, ..run(1.0, 1, 1) };
         assert_eq!((empty.noise_over_signal_in_all(), empty.outlook()), (0.0, Outlook::LittleLost));
     }
 }

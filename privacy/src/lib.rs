@@ -39,11 +39,12 @@ pub use client_level::{ClientLevel, ClientLevelError, ClientRound, ClientStep};
 pub use clip::{Clip, Reach};
 pub use forecast::{NoisyRun, Outlook};
 pub use noise::{
-    CONTRIBUTIONS_MAX, DiscreteGaussian, EntropyError, Grid, NoiseError, NoiseStream, NoiseStreams, RoundedGaussian,
-    SecretNoise, SimulatedNoise, SumNoise, distance_to_rounded_gaussian,
+    CONTRIBUTIONS_MAX, DiscreteGaussian, EntropyError, Grid, LocalShare, NoiseError, NoiseStream, NoiseStreams,
+    RoundedGaussian, SecretNoise, ShareBlock, SharedNoise, SimulatedNoise, Skellam, SumNoise,
+    distance_to_rounded_gaussian,
 };
 pub use paid::{Paid, PaidHistogramError, PaidSteps, PaidStepsError};
-pub use release::{Guarantee, PolicyStance, Released, Unprotected, UnprotectedRefused};
+pub use release::{Guarantee, PolicyStance, Released, Unnoised, Unprotected, UnprotectedRefused};
 pub use round_audit::{RoundAudit, RoundAuditError};
 pub use sampling::{PoissonSample, SampleError};
 pub use steps::{PrivateSteps, StepError};

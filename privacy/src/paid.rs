@@ -69,7 +69,8 @@ impl PaidSteps {
         &mut self.steps
     }
 
-    /// Takes out a value that depends on patients through [`PrivateSteps::noisy_mean`] alone: the rest is post-processing.
+    /// Takes out a value that depends on patients through [`PrivateSteps::noisy_mean`] alone: the rest is post-processing. Or what
+    /// [`PrivateSteps::unnoised`] gave, whose type says that its noise is still to come.
     pub fn finish<T>(self, value: T) -> Paid<T> {
         Paid { value, receipt: self.receipt }
     }

@@ -15,6 +15,27 @@ pub struct Released<T> {
     guarantee: Guarantee,
 }
 
+/// What is private only together with noise that is still to be added. It may go into a masked sum with this site's share of
+/// the noise, and nowhere else: what sends a value takes `Released<T>`, never `Released<Unnoised<T>>`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unnoised<T>(T);
+
+impl<T> Unnoised<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value, for this site's own disk and for whoever adds the noise.
+    pub fn value(&self) -> &T {
+        &self.0
+    }
+
+    /// What stands for it, such as its place on disk, with the same caveat.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Unnoised<U> {
+        Unnoised(make(self.0))
+    }
+}
+
 /// What a release promises to each patient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guarantee {
@@ -57,7 +78,9 @@ impl Unprotected {
         match (plan.privacy.mode, stance) {
             (PrivacyMode::None, PolicyStance::AllowsWithoutPrivacy) => Ok(Self(())),
             (PrivacyMode::None, PolicyStance::RequiresPrivacy) => Err(UnprotectedRefused::Policy),
-            (PrivacyMode::Site | PrivacyMode::Client, _) => Err(UnprotectedRefused::Promised),
+            (PrivacyMode::Site | PrivacyMode::Distributed | PrivacyMode::Client, _) => {
+                Err(UnprotectedRefused::Promised)
+            }
         }
     }
 }
@@ -71,6 +94,11 @@ impl<T> Released<T> {
     /// A value that the ledger has a record of.
     pub(crate) fn paid_for(value: T, link: LedgerHead) -> Self {
         Self { value, guarantee: Guarantee::Paid(link) }
+    }
+
+    /// The same, known to be without its noise yet: it can go fewer ways then.
+    pub fn unnoised(self) -> Released<Unnoised<T>> {
+        Released { value: Unnoised(self.value), guarantee: self.guarantee }
     }
 
     /// The value.

@@ -2,10 +2,10 @@
 //! each once.
 
 use crate::{
-    Charge, Clip, ClipNorm, Mechanism, NoiseError, NoiseStreams, PoissonSample, SampleError, SamplingRate, StudyCost,
-    SumNoise, UnitError,
+    Charge, Clip, ClipNorm, Grid, Mechanism, NoiseError, NoiseStreams, PoissonSample, SampleError, SamplingRate,
+    StudyCost, SumNoise, UnitError, Unnoised,
 };
-use wardround_plan::{Plan, SitePrivacy};
+use wardround_plan::{PatientPrivacy, Plan};
 
 /// The private steps of one round, with coins and noise from `N`.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl<N: NoiseStreams> PrivateSteps<N> {
     /// # Errors
     /// [`StepError::NotPrivate`] and [`StepError::Unit`].
     pub fn new(plan: &Plan, cost: &StudyCost, streams: N) -> Result<Self, StepError> {
-        let terms: SitePrivacy = plan.privacy.site().ok_or(StepError::NotPrivate)?;
+        let terms: PatientPrivacy = plan.privacy.patients().ok_or(StepError::NotPrivate)?;
         let Charge { mechanism: Mechanism::SampledGaussian { noise_multiplier, sampling_rate: rate }, times: left } =
             cost.round()
         else {
@@ -72,6 +72,21 @@ impl<N: NoiseStreams> PrivateSteps<N> {
         self.left = self.left.checked_sub(1).ok_or(StepError::NothingLeft)?;
         self.drawn = true;
         Ok(PoissonSample::draw(patients, self.rate, &mut self.streams)?)
+    }
+
+    /// The integers of a step's sum, for a masked sum on the plan's grid, in which all sites add
+    /// shares of noise. **They have none yet.**
+    ///
+    /// # Errors
+    /// [`StepError::OutOfTurn`], and [`StepError::Noise`] for what is no sum of clipped contributions.
+    pub fn unnoised(&mut self, clipped: &[f64], grid: &Grid) -> Result<Unnoised<Vec<i64>>, StepError> {
+        if !std::mem::take(&mut self.drawn) {
+            return Err(StepError::OutOfTurn);
+        }
+        let snap =
+            |(index, value): (usize, &f64)| grid.snap(*value).ok_or(NoiseError::NotClipped { index, value: *value });
+        let integers: Result<Vec<i64>, NoiseError> = clipped.iter().enumerate().map(snap).collect();
+        Ok(Unnoised::new(integers?))
     }
 
     /// C

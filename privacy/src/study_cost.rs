@@ -5,12 +5,13 @@
 //! too little, even where a site moves patients from one side to the other between studies.
 
 use crate::{
-    AccountError, Adjacency, Charge, Delta, Epsilon, LaplaceScale, Mechanism, NoiseMultiplier, SamplingRate, Target,
-    UnitError, calibrate_noise, histogram_charges,
+    AccountError, Adjacency, Charge, ClipNorm, Delta, Epsilon, Grid, LaplaceScale, LocalNoise, Mechanism, NoiseError,
+    NoiseMultiplier, SamplingRate, SharedNoise, Target, UnitError, calibrate_noise, histogram_charges,
 };
-use wardround_plan::{Plan, PlanAdjacency};
+use std::num::NonZeroU32;
+use wardround_plan::{Plan, PlanAdjacency, ShareLaw};
 
-/// The charges of a plan with `privacy.mode = "site"`.
+/// The charges of a plan that promises its patients something.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StudyCost {
     epsilon: Epsilon,
@@ -26,8 +27,10 @@ pub struct StudyCost {
 /// The plan's promise cannot be kept, or is none.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum StudyCostError {
-    /// `privacy.mode` is not "site".
-    #[error("the plan has no `privacy.mode = \"site\"`, so its sites pay nothing and promise nothing")]
+    /// `privacy.mode` is neither "site" nor "distributed".
+    #[error(
+        "the plan's `privacy.mode` is neither \"site\" nor \"distributed\", so its sites pay nothing and promise nothing"
+    )]
     NotPrivate,
     /// A number of the plan that is out of its range; the plan's rules say so earlier.
     #[error("[privacy]: {0}")]
@@ -35,6 +38,22 @@ pub enum StudyCostError {
     /// No noise keeps the promise.
     #[error("no noise keeps the plan's promise: {0}")]
     Account(#[from] AccountError),
+    /// The noise cannot be made in shares.
+    #[error("the noise cannot be shared: {0}")]
+    Noise(#[from] NoiseError),
+    /// Shares that are too far from what is charged for.
+    #[error(
+        "noise in {honest} shares is not as good as what is charged for it: it may miss δ by {missed:e}, of which {most:e} is \
+         set aside; plan fewer rounds or a smaller model"
+    )]
+    Missed {
+        /// By how much δ may be missed.
+        missed: f64,
+        /// What is set aside for that.
+        most: f64,
+        /// m
+        honest: u32,
+    },
 }
 
 impl StudyCost {
@@ -43,7 +62,7 @@ impl StudyCost {
     /// # Errors
     /// [`StudyCostError`]
     pub fn of(plan: &Plan) -> Result<Self, StudyCostError> {
-        let terms = plan.privacy.site().ok_or(StudyCostError::NotPrivate)?;
+        let terms = plan.privacy.patients().ok_or(StudyCostError::NotPrivate)?;
         let (epsilon, delta) = (Epsilon::new(terms.epsilon)?, Delta::new(terms.delta)?);
         let adjacency = match terms.adjacency {
             PlanAdjacency::AddOrRemoveOne => Adjacency::AddOrRemoveOne,
@@ -51,17 +70,50 @@ impl StudyCost {
         };
         let spare = u64::from(terms.spare_rounds);
         let rounds = u64::from(plan.study.rounds) + spare;
-        let evaluations = u64::from(plan.study.rounds.div_ceil(plan.evaluation.every)) + spare;
-        let evaluation = evaluation(plan, epsilon, adjacency, evaluations)?;
+        let evaluations = plan.evaluations();
+        let evaluation = evaluation(plan)?;
         let sampling_rate = SamplingRate::new(terms.sampling_rate)?;
         let local_steps = u64::from(plan.training.local_steps);
         let steps = rounds * local_steps;
-        let target = Target { epsilon, delta, sampling_rate, steps, adjacency, accountant: terms.accountant };
+        // Shares of noise are charged as what their sum nearly is.
+        let kept = if terms.share.is_some() { 1.0 - MISSED_SHARE } else { 1.0 };
+        let counted = Delta::new(delta.get() * kept)?;
+        let target = Target { epsilon, delta: counted, sampling_rate, steps, adjacency, accountant: terms.accountant };
         let measured: Vec<Charge> = evaluation.map(|one| Charge { times: evaluations, ..one }).into_iter().collect();
         let noise_multiplier = calibrate_noise(&target, &measured)?;
         let round =
             Charge { mechanism: Mechanism::SampledGaussian { noise_multiplier, sampling_rate }, times: local_steps };
         Ok(Self { epsilon, delta, adjacency, noise_multiplier, round, rounds, evaluation, evaluations })
+    }
+
+    /// The noise that every sum of the plan's gradients carries, in shares of `honest` sites: for `privacy.mode = "distributed"`.
+    ///
+    /// # Errors
+    /// [`StudyCostError::NotPrivate`] in another mode, [`StudyCostError::Noise`], [`StudyCostError::Missed`].
+    pub fn shared_noise(&self, plan: &Plan, weights: u64, honest: NonZeroU32) -> Result<SharedNoise, StudyCostError> {
+        let terms = plan.privacy.patients().ok_or(StudyCostError::NotPrivate)?;
+        let law = match terms.share.ok_or(StudyCostError::NotPrivate)? {
+            ShareLaw::Skellam => LocalNoise::Skellam,
+            ShareLaw::DiscreteGaussian => LocalNoise::DiscreteGaussian,
+        };
+        let entries = usize::try_from(weights).unwrap_or(usize::MAX);
+        let clip = ClipNorm::new(terms.clip)?;
+        let noise = SharedNoise::new(clip, self.noise_multiplier, entries, honest, law)?;
+        let missed = noise.missed_delta(self.round.times * self.rounds, self.epsilon);
+        let most = self.delta.get() * MISSED_SHARE;
+        match missed <= most {
+            true => Ok(noise),
+            false => Err(StudyCostError::Missed { missed, most, honest: honest.get() }),
+        }
+    }
+
+    /// Where each site snaps its sum of gradients before it adds its share of the noise.
+    ///
+    /// # Errors
+    /// As [`Self::shared_noise`].
+    pub fn shared_grid(&self, plan: &Plan, weights: u64) -> Result<Grid, StudyCostError> {
+        // The grid is the same however many share the noise.
+        Ok(*self.shared_noise(plan, weights, NonZeroU32::MIN)?.grid())
     }
 
     /// σ
@@ -106,25 +158,14 @@ impl StudyCost {
     }
 }
 
-/// Each evaluation's histogram gets an equal part of the evaluations' share of ε, as pure ε.
-fn evaluation(
-    plan: &Plan,
-    epsilon: Epsilon,
-    adjacency: Adjacency,
-    evaluations: u64,
-) -> Result<Option<Charge>, UnitError> {
-    let share = plan.evaluation.epsilon_share.unwrap_or(0.0);
-    if share == 0.0 {
-        return Ok(None);
-    }
-    // A patient who is exchanged for another leaves one bin and enters another, and the accountant counts both.
-    let contribution = match adjacency {
-        Adjacency::AddOrRemoveOne => 1.0,
-        Adjacency::ReplaceOne => 2.0,
-    };
-    let scale = LaplaceScale::new(contribution * evaluations as f64 / (share * epsilon.get()))?;
-    Ok(histogram_charges(scale).first().copied())
+/// Each evaluation's histogram, as pure ε.
+fn evaluation(plan: &Plan) -> Result<Option<Charge>, UnitError> {
+    let scale = plan.histogram_scale().map(LaplaceScale::new).transpose()?;
+    Ok(scale.and_then(|scale| histogram_charges(scale).first().copied()))
 }
+
+/// The part of δ that is set aside for shares of noise, which are charged as the Gaussian that their sum nearly is.
+const MISSED_SHARE: f64 = 1e-3;
 
 #[cfg(test)]
 mod tests {
@@ -170,6 +211,29 @@ mod tests {
     fn no_evaluation_is_paid_for_where_none_leaves() {
         let cost = StudyCost::of(&plan("epsilon_share = 0.05", "epsilon_share = 0.0")).expect("kept");
         assert_eq!((cost.evaluation(), cost.reservation().len()), (None, 1));
+    }
+
+    #[test]
+    fn shared_noise_is_made_for_a_little_less_than_delta() {
+        let share = |law: &str| format!("mode = \"distributed\"\nshare = \"{law}\"");
+        for law in ["skellam", "discrete_gaussian"] {
+            let text = PLAN.replace("mode = \"site\"", &share(law)).replace("local_steps = 20", "local_steps = 1");
+            let plan = Plan::from_toml(&text).expect("a good plan");
+            let cost = StudyCost::of(&plan).expect("a budget that can be kept");
+            let honest = NonZeroU32::new(2).expect("two");
+            let noise = cost.shared_noise(&plan, 30_000, honest).expect("a good grid");
+            let (steps, (epsilon, delta)) = (cost.round().times * 12, cost.budget());
+            let missed = noise.missed_delta(steps, epsilon);
+            let spent =
+                epsilon_pld(&cost.reservation(), Delta::new(delta.get() - missed).expect("positive"), cost.adjacency());
+            assert!(missed > 0.0 && spent.expect("accountable").epsilon <= epsilon, "{law}: {missed:e}");
+            let sensitivity = noise.grid().sensitivity() / noise.grid().step();
+            assert!(noise.total_variance().sqrt() >= cost.noise_multiplier().get() * sensitivity);
+            assert!(matches!(
+                StudyCost { rounds: u64::MAX / 2, ..cost }.shared_noise(&plan, 30_000, honest),
+                Err(StudyCostError::Missed { .. })
+            ));
+        }
     }
 
     #[test]

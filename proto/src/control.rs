@@ -1,13 +1,13 @@
 //! The control stream: messages on the wire to messages of the round, and back.
 
 use crate::v1;
-use crate::{FieldError, digest, plan_digest, round, site, study};
+use crate::{FieldError, digest, plan_digest, round, round_id, site, study};
 use bytes::Bytes;
 use std::collections::BTreeSet;
 use wardround_plan::{Digest, LedgerHead, MetricName, Timestamp};
 use wardround_round::{
-    Attempt, Closing, Ending, FromSite, Invitation, ModelRef, NoisedHistogram, Offer, Refusal, RefusalReason,
-    ReportedScore, RoundId, Score, StudyOutcome, ToSite,
+    Closing, Ending, FromSite, Invitation, ModelRef, NoisedHistogram, Offer, Refusal, RefusalReason, ReportedScore,
+    RoundId, Score, StudyOutcome, Summand, ToSite,
 };
 
 /// Most sites of one cohort.
@@ -32,6 +32,7 @@ impl From<FromSite> for v1::FromSite {
                 }),
             }),
             FromSite::RoundAnswer { id, answer } => Message::RoundAnswer(v1::RoundAnswer {
+                scores: is_scores(&id),
                 study: id.study.into(),
                 round: id.round.get(),
                 attempt: id.attempt.get(),
@@ -54,7 +55,9 @@ impl From<FromSite> for v1::FromSite {
             }),
             FromSite::Ledger(head) => Message::LedgerHead(ledger_head(head)),
             FromSite::Ready(id) => {
-                Message::Ready(v1::Ready { study: id.study.into(), round: id.round.get(), attempt: id.attempt.get() })
+                let scores = is_scores(&id);
+                let (round, attempt) = (id.round.get(), id.attempt.get());
+                Message::Ready(v1::Ready { study: id.study.into(), round, attempt, scores })
             }
             FromSite::Secagg(id, message) => Message::Secagg(secagg(id, message)),
         };
@@ -79,19 +82,19 @@ impl TryFrom<v1::FromSite> for FromSite {
                 },
             }),
             Message::RoundAnswer(answer) => Ok(Self::RoundAnswer {
-                id: round_id(&answer.study, answer.round, answer.attempt)?,
+                id: round_id(&answer.study, answer.round, answer.attempt, answer.scores)?,
                 answer: match answer.answer.ok_or_else(|| FieldError::new("answer", "is missing"))? {
                     v1::round_answer::Answer::Accepted(_) => Ok(()),
                     v1::round_answer::Answer::Refusal(refusal) => Err(refusal.try_into()?),
                 },
             }),
             Message::Progress(progress) => Ok(Self::Progress {
-                id: round_id(&progress.study, progress.round, progress.attempt)?,
+                id: round_id(&progress.study, progress.round, progress.attempt, false)?,
                 steps_done: progress.steps_done,
                 steps_total: progress.steps_total,
             }),
             Message::LedgerHead(head) => Ok(Self::Ledger(head.try_into()?)),
-            Message::Ready(ready) => Ok(Self::Ready(round_id(&ready.study, ready.round, ready.attempt)?)),
+            Message::Ready(ready) => Ok(Self::Ready(round_id(&ready.study, ready.round, ready.attempt, ready.scores)?)),
             Message::Secagg(carried) => opened(carried).map(|(id, message)| Self::Secagg(id, message)),
             Message::Scores(report) => Ok(Self::Scores {
                 study: study("study", &report.study)?,
@@ -116,6 +119,7 @@ impl From<ToSite> for v1::ToSite {
                 layout_digest: bytes(&offer.layout),
             }),
             ToSite::Invitation(invitation) => Message::RoundInvitation(v1::RoundInvitation {
+                scores: is_scores(&invitation.id),
                 study: invitation.id.study.into(),
                 round: invitation.id.round.get(),
                 attempt: invitation.id.attempt.get(),
@@ -125,6 +129,7 @@ impl From<ToSite> for v1::ToSite {
                 closes_at_ms: invitation.closes_at.as_ms(),
             }),
             ToSite::Closed(closing) => Message::RoundClosed(v1::RoundClosed {
+                scores: is_scores(&closing.id),
                 study: closing.id.study.into(),
                 round: closing.id.round.get(),
                 attempt: closing.id.attempt.get(),
@@ -157,7 +162,7 @@ impl TryFrom<v1::ToSite> for ToSite {
                 layout: digest("layout_digest", &offer.layout_digest)?,
             })),
             Message::RoundInvitation(invitation) => Ok(Self::Invitation(Invitation {
-                id: round_id(&invitation.study, invitation.round, invitation.attempt)?,
+                id: round_id(&invitation.study, invitation.round, invitation.attempt, invitation.scores)?,
                 cohort: bounded("cohort", invitation.cohort, COHORT_MAX)?
                     .iter()
                     .map(|name| site("cohort", name))
@@ -166,7 +171,7 @@ impl TryFrom<v1::ToSite> for ToSite {
                 closes_at: Timestamp::from_ms(invitation.closes_at_ms),
             })),
             Message::RoundClosed(closed) => Ok(Self::Closed(Closing {
-                id: round_id(&closed.study, closed.round, closed.attempt)?,
+                id: round_id(&closed.study, closed.round, closed.attempt, closed.scores)?,
                 model: match v1::RoundOutcome::try_from(closed.outcome) {
                     Ok(v1::RoundOutcome::Committed) => Some(model(&closed.model_digest, closed.model_bytes)?),
                     Ok(v1::RoundOutcome::Abandoned) => None,
@@ -207,14 +212,16 @@ fn ended(ending: Ending) -> v1::StudyEnded {
 }
 
 fn secagg(id: RoundId, message: Vec<u8>) -> v1::Secagg {
-    v1::Secagg { study: id.study.into(), round: id.round.get(), attempt: id.attempt.get(), message: message.into() }
+    let scores = is_scores(&id);
+    let (round, attempt) = (id.round.get(), id.attempt.get());
+    v1::Secagg { study: id.study.into(), round, attempt, message: message.into(), scores }
 }
 
 fn opened(carried: v1::Secagg) -> Result<(RoundId, Vec<u8>), FieldError> {
     if carried.message.len() > SECAGG_BYTES_MAX {
         return Err(FieldError::new("message", "is longer than 3 MiB"));
     }
-    Ok((round_id(&carried.study, carried.round, carried.attempt)?, carried.message.to_vec()))
+    Ok((round_id(&carried.study, carried.round, carried.attempt, carried.scores)?, carried.message.to_vec()))
 }
 
 fn ledger_head(head: LedgerHead) -> v1::LedgerHead {
@@ -317,9 +324,8 @@ pub fn metric_name(metric: MetricName) -> &'static str {
     }
 }
 
-fn round_id(name: &str, number: u32, attempt: u32) -> Result<RoundId, FieldError> {
-    let attempt = Attempt::new(attempt).ok_or_else(|| FieldError::new("attempt", "0, expected 1 or more"))?;
-    Ok(RoundId { study: study("study", name)?, round: round("round", number)?, attempt })
+fn is_scores(id: &RoundId) -> bool {
+    id.summand == Summand::Scores
 }
 
 fn model(bytes: &[u8], size: u64) -> Result<ModelRef, FieldError> {
@@ -343,10 +349,11 @@ mod tests {
     use proptest::prelude::*;
     use prost::Message;
     use wardround_plan::{PlanDigest, RoundNumber, SiteId, StudyId};
+    use wardround_round::Attempt;
 
     fn id() -> RoundId {
         let study = StudyId::new("s").expect("a name");
-        RoundId { study, round: RoundNumber::FIRST, attempt: Attempt::FIRST }
+        RoundId { study, round: RoundNumber::FIRST, attempt: Attempt::FIRST, summand: Summand::Update }
     }
 
     fn model_ref() -> ModelRef {

@@ -1,7 +1,7 @@
 //! Single fields: wire values to the types of the house.
 
 use wardround_plan::{Digest, PlanDigest, RoundNumber, SiteId, StudyId};
-use wardround_round::{Attempt, RoundId};
+use wardround_round::{Attempt, RoundId, Summand};
 
 /// A field that a peer filled wrongly.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,12 +44,13 @@ pub fn round(field: &'static str, number: u32) -> Result<RoundNumber, FieldError
     RoundNumber::new(number).ok_or_else(|| FieldError::new(field, "0, expected 1 or more"))
 }
 
-/// An attempt at a round of a study, from the three fields of these names.
-pub fn round_id(study_name: &str, round_number: u32, attempt: u32) -> Result<RoundId, FieldError> {
+/// An attempt at a round of a study, from the fields of these names.
+pub fn round_id(study_name: &str, round_number: u32, attempt: u32, scores: bool) -> Result<RoundId, FieldError> {
     Ok(RoundId {
         study: study("study", study_name)?,
         round: round("round", round_number)?,
         attempt: Attempt::new(attempt).ok_or_else(|| FieldError::new("attempt", "0, expected 1 or more"))?,
+        summand: if scores { Summand::Scores } else { Summand::Update },
     })
 }
 

@@ -4,7 +4,7 @@ use crate::v1::{OpenUploadRequest, UploadKind};
 use crate::{FieldError, digest, round_id};
 use bytes::Bytes;
 use wardround_plan::{Digest, Hasher};
-use wardround_round::{ModelRef, RoundId};
+use wardround_round::{ModelRef, RoundId, Summand};
 
 /// An object by its digest, with the size it is said to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,8 +18,8 @@ pub struct Announced {
 /// What an upload is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UploadPurpose {
-    /// A site's update in a round.
-    Update(RoundId),
+    /// A site's update in a round, or its scores of the round's model.
+    Summand(RoundId),
     /// The model that a study starts from.
     InitialModel,
 }
@@ -44,6 +44,7 @@ impl UploadRequest {
     pub fn id(&self, sender: &str) -> Bytes {
         let (study, round, attempt) = self.place();
         let mut hasher = Hasher::new();
+        hasher.update(&i32::from(self.kind()).to_le_bytes());
         for part in [sender, study] {
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
@@ -55,10 +56,18 @@ impl UploadRequest {
         Bytes::copy_from_slice(hasher.finish().as_bytes())
     }
 
+    fn kind(&self) -> UploadKind {
+        match &self.purpose {
+            UploadPurpose::Summand(RoundId { summand: Summand::Update, .. }) => UploadKind::Update,
+            UploadPurpose::Summand(RoundId { summand: Summand::Scores, .. }) => UploadKind::Scores,
+            UploadPurpose::InitialModel => UploadKind::InitialModel,
+        }
+    }
+
     /// Study, round and attempt as they cross the wire; empty and 0 where there are none.
     fn place(&self) -> (&str, u32, u32) {
         match &self.purpose {
-            UploadPurpose::Update(id) => (id.study.as_str(), id.round.get(), id.attempt.get()),
+            UploadPurpose::Summand(id) => (id.study.as_str(), id.round.get(), id.attempt.get()),
             UploadPurpose::InitialModel => ("", 0, 0),
         }
     }
@@ -69,7 +78,8 @@ impl TryFrom<OpenUploadRequest> for UploadRequest {
 
     fn try_from(wire: OpenUploadRequest) -> Result<Self, FieldError> {
         let purpose = match wire.kind() {
-            UploadKind::Update => UploadPurpose::Update(round_id(&wire.study, wire.round, wire.attempt)?),
+            UploadKind::Update => UploadPurpose::Summand(round_id(&wire.study, wire.round, wire.attempt, false)?),
+            UploadKind::Scores => UploadPurpose::Summand(round_id(&wire.study, wire.round, wire.attempt, true)?),
             UploadKind::InitialModel if wire.study.is_empty() && wire.round == 0 && wire.attempt == 0 => {
                 UploadPurpose::InitialModel
             }
@@ -85,13 +95,9 @@ impl TryFrom<OpenUploadRequest> for UploadRequest {
 
 impl From<&UploadRequest> for OpenUploadRequest {
     fn from(request: &UploadRequest) -> Self {
-        let kind = match request.purpose {
-            UploadPurpose::Update(_) => UploadKind::Update,
-            UploadPurpose::InitialModel => UploadKind::InitialModel,
-        };
         let (study, round, attempt) = request.place();
         Self {
-            kind: kind.into(),
+            kind: request.kind().into(),
             study: study.to_owned(),
             round,
             attempt,
@@ -108,7 +114,7 @@ mod tests {
 
     fn update() -> UploadRequest {
         UploadRequest {
-            purpose: UploadPurpose::Update(round_id("hearts", 1, 2).expect("good")),
+            purpose: UploadPurpose::Summand(round_id("hearts", 1, 2, false).expect("good")),
             object: Announced { digest: Digest::of(b"x"), size_bytes: 1 },
         }
     }

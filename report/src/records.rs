@@ -37,8 +37,11 @@ pub struct RoundRecord {
     pub included: Vec<String>,
     /// SHA-256 of the model, hex.
     pub model_sha256: String,
-    /// Mean scores that sites reported of this round's model.
+    /// Mean scores of this round's model: of each site, or of all together where those of single sites are hidden.
     pub scores: Vec<SiteScore>,
+    /// Why a sum of hidden scores is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scores_missing: Option<String>,
 }
 
 /// One score of one site.

@@ -43,6 +43,7 @@ fn round(number: u32) -> RoundRecord {
     let started_ms = 1_767_225_600_000 + u64::from(number) * 60_000;
     let gain = 0.05 * f64::from(number);
     RoundRecord {
+        scores_missing: None,
         round: number,
         started_ms,
         committed_ms: started_ms + 42_500,

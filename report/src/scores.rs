@@ -87,7 +87,9 @@ fn site_curve(study: &StudyRecord, metric: &str, site: &str) -> Curve {
 pub fn study_chart(study: &StudyRecord) -> Option<String> {
     let metric = *metrics(study).first()?;
     let mut curves = site_curves(study, metric);
-    curves.push(mean_curve(study, metric));
+    if curves.len() > 1 {
+        curves.push(mean_curve(study, metric));
+    }
     Some(standalone_svg(&axes(metric), &curves))
 }
 

@@ -6,6 +6,7 @@ use crate::figures::{Figure, figures};
 use crate::numbers::{count, date, difference, duration, score};
 use crate::page::{Masthead, digest, page, section};
 use crate::records::StudyRecord;
+use crate::text::visible;
 use crate::{rounds, scores};
 use maud::{Markup, html};
 use std::collections::BTreeSet;
@@ -70,7 +71,12 @@ fn charts(study: &StudyRecord) -> Markup {
     html! {
         @for metric in &metrics { (figure(&scores::axes(metric), &lines(study, metric))) }
         @if metrics.is_empty() { p.note { "No site has reported a score yet." } }
-        @else { p.note { "The mean counts each site once. It is of the sites that reported in that round." } }
+        @else { p.note { "A mean of sites counts each site once. It is of the sites that reported in that round." } }
+        @for round in &study.rounds {
+            @if let Some(reason) = &round.scores_missing {
+                p.note { "Round " (round.round) " has no scores: " (visible(reason)) "." }
+            }
+        }
     }
 }
 

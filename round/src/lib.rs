@@ -12,8 +12,9 @@ pub mod participant;
 mod refusal;
 mod round_id;
 mod score;
+pub mod tally;
 
 pub use messages::{Closing, Ending, FromSite, Invitation, Offer, StudyOutcome, ToSite};
 pub use refusal::{Refusal, RefusalReason};
-pub use round_id::{Attempt, ModelRef, RoundId, UpdateRef};
+pub use round_id::{Attempt, ModelRef, RoundId, Summand, UpdateRef};
 pub use score::{HISTOGRAM_BINS, HistogramError, NoisedHistogram, ReportedScore, Score};

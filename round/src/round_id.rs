@@ -28,6 +28,24 @@ impl Attempt {
     }
 }
 
+/// What the sites of a round add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Summand {
+    /// Updates: the round makes a model.
+    #[default]
+    Update,
+    /// How well the round's model did at each site, in a masked sum of its own.
+    Scores,
+}
+
+impl Summand {
+    /// Whether it is updates that are added up.
+    pub fn is_update(&self) -> bool {
+        *self == Self::Update
+    }
+}
+
 /// One attempt at one round of one study.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RoundId {
@@ -37,11 +55,17 @@ pub struct RoundId {
     pub round: RoundNumber,
     /// The attempt at it.
     pub attempt: Attempt,
+    /// What is added up.
+    #[serde(default, skip_serializing_if = "Summand::is_update")]
+    pub summand: Summand,
 }
 
 impl fmt::Display for RoundId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} round {}", self.study, self.round)?;
+        match self.summand {
+            Summand::Update => write!(f, "{} round {}", self.study, self.round)?,
+            Summand::Scores => write!(f, "{} scores of round {}", self.study, self.round)?,
+        }
         if self.attempt > Attempt::FIRST { write!(f, " (attempt {})", self.attempt.get()) } else { Ok(()) }
     }
 }

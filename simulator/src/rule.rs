@@ -53,7 +53,8 @@ impl Rule {
     /// [`RunError::Privacy`] for a promise that no noise keeps.
     pub(crate) fn of(plan: &Plan, strategy: Strategy, weights: &[u32]) -> Result<Self, RunError> {
         let client = match plan.privacy.mode {
-            PrivacyMode::None | PrivacyMode::Site => None,
+            // Shared noise is refused by the scenario's rules.
+            PrivacyMode::None | PrivacyMode::Site | PrivacyMode::Distributed => None,
             PrivacyMode::Client => Some(ClientRule::of(plan, weights.len())?),
         };
         Ok(Self { strategy, client, weight: weights.iter().map(|weight| u64::from(*weight)).sum() })

@@ -28,6 +28,11 @@ impl Broken {
 
 /// Checks what has to hold between plan and simulation.
 pub(crate) fn check(plan: &Plan, simulation: &SimulationSection) -> Result<(), Broken> {
+    Place("privacy", "mode").require(
+        plan.privacy.mode != PrivacyMode::Distributed,
+        "is \"distributed\", which virtual sites do not do yet",
+        "write `mode = \"site\"`, or run processes: `wardround demo --plan PLAN`",
+    )?;
     population(plan, simulation)?;
     weights(plan, simulation)?;
     simulation.partition.check().map_err(|(key, problem, remedy)| Broken {

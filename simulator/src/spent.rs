@@ -30,7 +30,7 @@ pub enum SpentError {
 pub fn epsilon_after(plan: &Plan, population: u32, rounds: u32) -> Result<Option<Epsilon>, SpentError> {
     match plan.privacy.mode {
         PrivacyMode::None => Ok(None),
-        PrivacyMode::Site => {
+        PrivacyMode::Site | PrivacyMode::Distributed => {
             let cost = StudyCost::of(plan).map_err(|error: StudyCostError| SpentError::Promise(error.to_string()))?;
             let training = Charge { times: cost.round().times * u64::from(rounds), ..cost.round() };
             let measured = u64::from(rounds.div_ceil(plan.evaluation.every));

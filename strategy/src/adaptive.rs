@@ -19,13 +19,14 @@ impl Adaptive {
     /// Moves a slice; `next` gives v from its last value and Δ².
     pub(crate) fn apply(&self, slice: Slice<'_>, next: impl Fn(f64, f64) -> f64) {
         let ([update, ..], [means, variances, ..]) = (slice.means, slice.state);
+        let (rate, tau) = (self.server_learning_rate as f32, self.tau as f32);
         let states = means.iter_mut().zip(variances);
         for ((weight, change), (mean, variance)) in slice.model.iter_mut().zip(update).zip(states) {
             let first = self.beta1 * f64::from(*mean) + (1.0 - self.beta1) * change;
             let second = next(f64::from(*variance), change * change);
             (*mean, *variance) = (first as f32, second as f32);
-            let step = self.server_learning_rate * first / (second.sqrt() + self.tau);
-            *weight = (f64::from(*weight) + step) as f32;
+            // Root and quotient as f32: they are most of the work, and the next weight is rounded to f32 in any case.
+            *weight += rate * *mean / (variance.sqrt() + tau);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Ditto: a personal model at each site beside the common one (Li, Hu, Beirami, Smith, ICML 2021, algorithm 1).
 //!
 //! The common model is FedAvg's. With the model x it was sent, a site also moves its personal model v_i by steps on
-//! f_i(v) + λ/2 ‖v - x‖²: λ = 0 is training alone, a large λ is the common model. v_i starts at the study's first model and
+//! f_i(v) + λ/2 ‖v - x‖²: λ = 0 is training alone, a large λ is the common model. v_i starts at the first model the site is sent and
 //! never leaves the site; the site uses it. The message is FedAvg's.
 //!
 //! The personal steps read the patients once more. Under differential privacy no charge covers them, so whatever is said of

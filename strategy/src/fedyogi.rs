@@ -5,7 +5,6 @@
 
 use crate::adaptive::{Adaptive, STATE_VECTORS, initial_state};
 use crate::server::{RoundFacts, ServerRule, Slice};
-use std::cmp::Ordering;
 use wardround_plan::{AdaptiveConfig, RuleError};
 
 /// Yogi on the mean of the updates.
@@ -36,13 +35,9 @@ impl ServerRule for FedYogi {
     fn apply(&self, _: &RoundFacts<'_>, slice: Slice<'_>) {
         let AdaptiveConfig { server_learning_rate, beta1, beta2, tau } = self.config;
         Adaptive { server_learning_rate, beta1, tau }.apply(slice, |variance, square| {
-            let step = (1.0 - beta2) * square;
-            match variance.total_cmp(&square) {
-                Ordering::Less => variance + step,
-                Ordering::Equal => variance,
-                // v > Δ² ≥ (1 - β₂) Δ², so what is left is not negative.
-                Ordering::Greater => variance - step,
-            }
+            // sign(Δ² - v) without a branch. Where v > Δ² ≥ (1 - β₂) Δ², what is left is not negative.
+            let sign = f64::from(u8::from(square > variance)) - f64::from(u8::from(variance > square));
+            variance + (1.0 - beta2) * square * sign
         });
     }
 }

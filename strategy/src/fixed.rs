@@ -46,9 +46,14 @@ impl TotalWeight {
         std::num::NonZeroU64::new(weights.into_iter().map(u64::from).sum()).map(Self)
     }
 
+    /// How much one unit of a sum of this total weight is of the mean.
+    pub fn per_unit(self) -> f64 {
+        1.0 / (self.0.get() as f64 * UNITS)
+    }
+
     /// The mean of the updates in `sum`, a [`fold`] of this total weight. Both slices are of one length.
     pub fn mean(self, sum: &[i64], mean: &mut [f64]) {
-        let per_unit = 1.0 / (self.0.get() as f64 * UNITS);
+        let per_unit = self.per_unit();
         mean.iter_mut().zip(sum).for_each(|(mean, sum)| *mean = *sum as f64 * per_unit);
     }
 }

@@ -24,7 +24,7 @@ pub trait LocalRule: Send + Sync {
         0
     }
 
-    /// What a site keeps before its first round; `model` is the study's initial one.
+    /// What a site keeps before its first round; `model` is the one it was sent in that round.
     fn start(&self, model: &[f32], site: &mut [f32]) {
         let _ = model;
         site.fill(0.0);

@@ -120,6 +120,15 @@ mod tests {
     }
 
     #[test]
+    fn the_servers_variate_is_the_mean_of_all_sites_whoever_came() {
+        let sites = Quadratics::heterogeneous().steps(5).present(|round, site| (round + site) % 3 != 0);
+        let (state, kept) = sites.run_to_state(&scaffold(), 8);
+        let mean = |at: usize| kept.iter().map(|site| f64::from(site[at])).sum::<f64>() / kept.len() as f64;
+        sites.assert_near(&state.vectors()[0], &[mean(0), mean(1)], 1e-6);
+        assert!(mean(0).abs() > 0.01, "and it is not 0 yet");
+    }
+
+    #[test]
     fn a_sites_variate_is_its_own_mean_gradient() {
         struct Constant;
         impl LocalSteps for Constant {

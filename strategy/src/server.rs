@@ -41,7 +41,8 @@ pub trait ServerRule: Send + Sync {
 /// What a rule knows of a round beside the mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RoundFacts<'a> {
-    /// |S| / N, above 0 and at most 1: the weight of the sites in the mean over the weight of all sites of the study.
+    /// |S| / N, above 0 and at most 1: the weight of the sites in the mean over the weight of all sites of the study, also of
+    /// those that have not come yet. N must stay as it is while the study runs.
     pub participation: f64,
     /// Means of the messages' numbers, [`MessageShape::scalars`] of them.
     pub scalars: &'a [f64],
@@ -68,5 +69,26 @@ impl<'a> Slice<'a> {
     /// For a rule without state that reads updates alone.
     pub fn stateless(model: &'a mut [f32], mean: &'a [f64]) -> Self {
         Self { model, means: [mean, &[]], state: Default::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FedAvg, TotalWeight, fold};
+
+    /// As a coordinator does it, which holds neither the whole model nor the whole sum.
+    #[test]
+    fn a_slice_between_two_reads_is_moved_by_its_mean() -> Result<(), Box<dyn std::error::Error>> {
+        let (mut values, mut sum) = ([1.0f32, 2.0], [0; 2]);
+        fold(&mut sum, &[0.5, -4.0], 3)?;
+        let mut mean = [0.0; 5];
+        TotalWeight::of([3]).ok_or("three")?.mean(&sum, &mut mean[..2]);
+        FedAvg.apply(&RoundFacts::ALL, Slice::stateless(&mut values, &mean[..2]));
+        assert_eq!(
+            values.into_iter().flat_map(f32::to_le_bytes).collect::<Vec<u8>>(),
+            [1.5f32, -2.0].map(f32::to_le_bytes).concat()
+        );
+        Ok(())
     }
 }

@@ -4,9 +4,12 @@ use crate::fixed::TotalWeight;
 use crate::message::MESSAGE_VECTORS_MAX;
 use crate::server::{RoundFacts, STATE_VECTORS_MAX, ServerRule, Slice};
 use rayon::prelude::*;
+use std::ops::Range;
 
-/// Weights that are moved at a time: model, means and state of a slice stay in a core's cache.
-const SLICE_WEIGHTS: usize = 4096;
+/// Weights that are moved at a time: model, means and state of a slice stay in a core's first cache.
+const SLICE_WEIGHTS: usize = 512;
+/// Fewest slices that are worth another thread.
+const SLICES_MIN: usize = 16;
 
 /// The model and the state vectors of a rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,10 +47,10 @@ pub enum StepError {
     /// No share of sites, or more than all.
     #[error("a share of {0} of the sites took part; it has to be above 0 and at most 1")]
     Participation(f64),
-    /// The next model has a weight that is no finite number.
-    #[error("weight {index} of the next model is not a finite number: lower the server's learning rate")]
+    /// The next model, or the rule's state, has a weight that is no finite number.
+    #[error("weight {index} of the next model or its state is not a finite number: lower the server's learning rate")]
     NotFinite {
-        /// Place in the model.
+        /// Place in the model or the state vector.
         index: usize,
     },
 }
@@ -88,17 +91,20 @@ impl ServerState {
             return Err(StepError::Participation(participation));
         }
         let mut scalars = vec![0.0; shape.scalars];
-        mean.read(shape.vectors * weights, &mut scalars);
+        mean.part(shape.vectors * weights..mean.len()).read(&mut scalars);
+        let part = |number| if number < shape.vectors { number * weights..(number + 1) * weights } else { 0..0 };
+        let parts: [Mean<'_>; MESSAGE_VECTORS_MAX] = std::array::from_fn(|number| mean.part(part(number)));
         let facts = RoundFacts { participation, scalars: &scalars };
         let moved = |scratch: &mut Scratch, (number, slice): (usize, [&mut [f32]; STATE_VECTORS_MAX + 1])| {
             let [model, mut state @ ..] = slice;
-            let means = scratch.fill(mean, number * SLICE_WEIGHTS, model.len(), weights, shape.vectors);
-            let (model, state) = (model, state.each_mut());
-            rule.apply(&facts, Slice { model: &mut *model, means, state: state.map(|vector| &mut **vector) });
+            let from = number * SLICE_WEIGHTS;
+            let means = scratch.fill(&parts, from..from + model.len());
+            let vectors = state.each_mut().map(|vector| &mut **vector);
+            rule.apply(&facts, Slice { model: &mut *model, means, state: vectors });
             // While the slice is still in the cache.
-            is_finite(model)
+            is_finite(model) & state.iter().fold(true, |finite, vector| finite & is_finite(vector))
         };
-        let slices = self.slices().into_par_iter().enumerate();
+        let slices = self.slices().into_par_iter().enumerate().with_min_len(SLICES_MIN);
         let finite = slices.map_init(Scratch::new, moved).reduce(|| true, |a, b| a & b);
         if finite { Ok(()) } else { Err(StepError::NotFinite { index: self.first_bad() }) }
     }
@@ -140,16 +146,17 @@ impl ServerState {
     }
 
     fn first_bad(&self) -> usize {
-        self.model.iter().position(|weight| !weight.is_finite()).unwrap_or_default()
+        let all = std::iter::once(&self.model).chain(&self.vectors);
+        all.filter_map(|vector| vector.iter().position(|weight| !weight.is_finite())).min().unwrap_or_default()
     }
 }
 
-/// Adds up zeros instead of looking for the first bad weight: the compiler makes vector instructions of it.
+/// Looks at all, so that the compiler can take several at a time.
 fn is_finite(weights: &[f32]) -> bool {
-    weights.iter().map(|weight| weight * 0.0).sum::<f32>() == 0.0
+    weights.iter().fold(true, |finite, weight| finite & weight.is_finite())
 }
 
-impl Mean<'_> {
+impl<'a> Mean<'a> {
     fn len(&self) -> usize {
         match self {
             Self::Sum(sum, _) => sum.len(),
@@ -157,12 +164,18 @@ impl Mean<'_> {
         }
     }
 
-    /// Writes the means from `offset` on.
-    fn read(&self, offset: usize, out: &mut [f64]) {
-        let range = offset..offset + out.len();
+    fn part(&self, range: Range<usize>) -> Mean<'a> {
         match self {
-            Self::Sum(sum, total) => total.mean(&sum[range], out),
-            Self::Values(values) => out.copy_from_slice(&values[range]),
+            Self::Sum(sum, total) => Mean::Sum(&sum[range], *total),
+            Self::Values(values) => Mean::Values(&values[range]),
+        }
+    }
+
+    /// Writes all means.
+    fn read(&self, out: &mut [f64]) {
+        match self {
+            Self::Sum(sum, total) => total.mean(sum, out),
+            Self::Values(values) => out.copy_from_slice(values),
         }
     }
 }
@@ -175,19 +188,12 @@ impl Scratch {
         Self(std::array::from_fn(|_| Vec::with_capacity(SLICE_WEIGHTS)))
     }
 
-    fn fill(
-        &mut self,
-        mean: Mean<'_>,
-        offset: usize,
-        count: usize,
-        weights: usize,
-        vectors: usize,
-    ) -> [&[f64]; MESSAGE_VECTORS_MAX] {
-        for (number, part) in self.0.iter_mut().enumerate() {
-            part.resize(if number < vectors { count } else { 0 }, 0.0);
-            if number < vectors {
-                mean.read(number * weights + offset, part);
-            }
+    /// The same coordinates of each part; of a part that the message does not have, none.
+    fn fill(&mut self, parts: &[Mean<'_>; MESSAGE_VECTORS_MAX], range: Range<usize>) -> [&[f64]; MESSAGE_VECTORS_MAX] {
+        for (room, part) in self.0.iter_mut().zip(parts) {
+            let range = if part.len() == 0 { 0..0 } else { range.clone() };
+            room.resize(range.len(), 0.0);
+            part.part(range).read(room);
         }
         self.0.each_ref().map(Vec::as_slice)
     }
@@ -242,7 +248,7 @@ mod tests {
 
     #[test]
     fn whole_steps_are_streamed_slices_bit_for_bit_on_any_number_of_threads() {
-        let weights = 3 * SLICE_WEIGHTS + 17;
+        let weights = 3 * SLICES_MIN * SLICE_WEIGHTS + 17;
         let rules: [Box<dyn ServerRule>; 3] = [Box::new(FedAvg), Box::new(fedadam()), Box::new(scaffold())];
         for rule in &rules {
             let start = ServerState::new(rule.as_ref(), vec![0.25; weights]);
@@ -300,5 +306,12 @@ mod tests {
         }
         mean[SLICE_WEIGHTS + 1] = 1e30;
         state.step(&FedAvg, 1.0, Mean::Values(&mean)).expect("large, and a number");
+        let mut state = ServerState::new(&fedadam(), vec![1.0; SLICE_WEIGHTS + 2]);
+        let got = state.step(&fedadam(), 1.0, Mean::Values(&mean));
+        assert_eq!(
+            got,
+            Err(StepError::NotFinite { index: SLICE_WEIGHTS + 1 }),
+            "its square is none, and the step were 0"
+        );
     }
 }

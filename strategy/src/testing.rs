@@ -107,6 +107,12 @@ impl Quadratics {
 
     /// The model, and what each site keeps.
     pub(crate) fn run_with_sites(&self, strategy: &Strategy, rounds: usize) -> (Vec<f32>, Vec<Vec<f32>>) {
+        let (state, kept) = self.run_to_state(strategy, rounds);
+        (state.into_parts().0, kept)
+    }
+
+    /// What the server keeps, and what each site does.
+    pub(crate) fn run_to_state(&self, strategy: &Strategy, rounds: usize) -> (ServerState, Vec<Vec<f32>>) {
         let (local, weights) = (strategy.local(), self.centre[0].len());
         let mut state = ServerState::new(strategy.server(), vec![0.0; weights]);
         let mut kept = vec![vec![0.0; local.site_state_len(weights)]; self.centre.len()];
@@ -118,7 +124,7 @@ impl Quadratics {
             let share = present.len() as f64 / kept.len() as f64;
             advance(strategy, &mut state, share, &messages);
         }
-        (state.into_parts().0, kept)
+        (state, kept)
     }
 
     fn message(&self, strategy: &Strategy, state: &ServerState, site: usize, kept: &mut [f32]) -> Vec<f32> {

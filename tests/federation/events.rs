@@ -34,6 +34,13 @@ impl Events {
         events.iter().map(|event| serde_json::from_str(event).expect("written as JSON")).collect()
     }
 
+    /// All of one study of a coordinator, in order.
+    pub fn of_study(&self, study: &str) -> Vec<Value> {
+        let events = sqlx::query_scalar::<_, String>("select event from events where stream = ? order by seq");
+        let events = self.runtime.block_on(events.bind(study).fetch_all(&self.pool)).expect("readable");
+        events.iter().map(|event| serde_json::from_str(event).expect("written as JSON")).collect()
+    }
+
     /// How many there are of one kind.
     pub fn count_of(&self, kind: &str) -> usize {
         self.all().iter().filter(|event| event["event"] == kind).count()

@@ -3,7 +3,7 @@
 use crate::binary::succeed;
 use crate::events::Events;
 use crate::patience::{LONG, wait_for};
-use crate::place::{Place, SITES, text};
+use crate::place::{Place, text};
 use crate::plans::STUDY;
 use crate::process::Process;
 use serde_json::Value;
@@ -20,8 +20,13 @@ impl Federation {
     /// Starts the coordinator and every site of a copy of the prepared federation, and submits `plan`.
     pub fn start(plan: &str) -> Self {
         let mut federation = Self::without_sites(plan);
-        SITES.iter().for_each(|site| federation.restart(site));
+        federation.start_sites();
         federation
+    }
+
+    /// Starts every site.
+    pub fn start_sites(&mut self) {
+        self.place.sites().iter().for_each(|site| self.restart(site));
     }
 
     /// The same, with no site running yet.
@@ -35,7 +40,11 @@ impl Federation {
 
     /// A coordinator at `place`, and no study.
     pub fn at(place: Place) -> Self {
-        let coordinator = place.listen();
+        Self::around(place.listen(), place)
+    }
+
+    /// What there is when this coordinator runs at `place`.
+    pub fn around(coordinator: Process, place: Place) -> Self {
         Self { processes: BTreeMap::from([("coordinator".to_owned(), coordinator)]), place }
     }
 

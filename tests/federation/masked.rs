@@ -5,6 +5,7 @@ use crate::federation::{Federation, finished_model};
 use crate::patience::{LONG, wait_for};
 use crate::place::Place;
 use crate::plans::{ROUNDS, Tiny};
+use serde_json::Value;
 
 const MASKED: fn() -> String = || Tiny { masked: true, ..Tiny::default() }.text();
 
@@ -24,9 +25,36 @@ fn a_masked_study_makes_the_very_model_of_one_that_shows_its_updates() {
     let federation = Federation::start(&MASKED());
     assert_eq!(finished_model(&federation.finish()), shown, "masks change no bit");
     let events = federation.events("coordinator");
-    assert_eq!(events.count_of("masked_counted"), 3 * ROUNDS as usize);
+    assert_eq!(
+        events.count_of("masked_counted"),
+        3 * ROUNDS as usize + 3,
+        "updates of each round, and scores of the last"
+    );
     assert_eq!(events.count_of("update_counted"), 0, "no update was seen");
     assert_eq!(events.count_of("scores_reported"), 0, "and no site's scores");
+}
+
+#[test]
+fn the_scores_that_become_known_are_those_of_all_patients_together() {
+    let _kept = Place::prepared();
+    let federation = Federation::start(&MASKED());
+    federation.finish();
+    let events = federation.events("coordinator").all();
+    for summed in events.iter().filter(|event| event["event"] == "scores_summed") {
+        let of_round = |event: &&Value| event["event"] == "evaluated" && event["round"] == summed["round"];
+        let (mut sum, mut patients) = (0.0, 0);
+        for site in ["north", "south", "west"] {
+            let own = federation.events(site).all();
+            let score = &own.iter().find(of_round).expect("each site measures every model")["scores"][0];
+            patients += score["patients"].as_u64().expect("a number");
+            sum += score["mean"].as_f64().expect("a mean") * score["patients"].as_f64().expect("a number");
+        }
+        let told = &summed["scores"][0];
+        assert_eq!((&summed["sites"], &told["patients"]), (&3.into(), &patients.into()));
+        let mean = told["mean"].as_f64().expect("a mean");
+        assert!((mean - sum / patients as f64).abs() < 1e-5, "{told}");
+    }
+    assert_eq!(federation.events("coordinator").count_of("scores_summed"), 1);
 }
 
 #[test]

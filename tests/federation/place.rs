@@ -14,6 +14,8 @@ use tempfile::TempDir;
 
 /// The hospitals.
 pub const SITES: [&str; 3] = ["north", "south", "west"];
+/// One more: a masked sum of four can lose one, a sum of three none.
+pub const FOUR_SITES: [&str; 4] = ["north", "south", "west", "east"];
 
 /// Ports below those that the system gives to outgoing connections: a site that dials while its coordinator is down
 /// can otherwise be connected to itself.
@@ -21,41 +23,56 @@ const PORTS: std::ops::Range<u16> = 10_000..32_000;
 
 /// The prepared folders; deleted when the last test that uses them is over.
 static PREPARED: Mutex<Weak<Place>> = Mutex::new(Weak::new());
+static PREPARED_FOR_FOUR: Mutex<Weak<Place>> = Mutex::new(Weak::new());
 static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 
 /// The folders of one federation.
 pub struct Place {
     root: TempDir,
+    sites: &'static [&'static str],
 }
 
 impl Place {
     /// The prepared federation, which no process uses.
     pub fn prepared() -> Arc<Self> {
-        let mut prepared = PREPARED.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::kept(&PREPARED, &SITES)
+    }
+
+    /// The prepared federation of four.
+    pub fn prepared_for_four() -> Arc<Self> {
+        Self::kept(&PREPARED_FOR_FOUR, &FOUR_SITES)
+    }
+
+    fn kept(prepared: &Mutex<Weak<Self>>, sites: &'static [&'static str]) -> Arc<Self> {
+        let mut prepared = prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(place) = prepared.upgrade() {
             return place;
         }
-        let place = Arc::new(Self::founded());
+        let place = Arc::new(Self::founded_by(sites));
         *prepared = Arc::downgrade(&place);
         place
     }
 
     /// Founds a federation and enrols everybody. Another one has the same names and other keys.
     pub fn founded() -> Self {
-        let place = Self { root: tempfile::tempdir().expect("room for a folder") };
+        Self::founded_by(&SITES)
+    }
+
+    fn founded_by(sites: &'static [&'static str]) -> Self {
+        let place = Self { root: tempfile::tempdir().expect("room for a folder"), sites };
         std::fs::create_dir(place.logs()).expect("a folder of ours");
         let fed = place.federation();
         let init = ["authority", "init", "--folder", text(&fed), "--federation", "trial", "--host", "127.0.0.1"];
         succeed(&init);
         let mut coordinator = place.listen();
-        for (number, site) in SITES.iter().enumerate() {
+        for (number, site) in sites.iter().enumerate() {
             place.enrol(site);
             scans::write(&place.site(site).join("scans"), number as u32 + 1);
             place.allow(site, &[]);
         }
         place.pin_roster();
         coordinator.kill();
-        for site in SITES {
+        for site in sites {
             // The first start makes the site's secret.
             let config = place.site_config(site);
             Process::start(site, &place.logs(), &["site", "run", "--config", text(&config)]).ready().expect("starts");
@@ -67,14 +84,19 @@ impl Place {
     pub fn copy(&self) -> Self {
         let root = tempfile::tempdir().expect("room for a folder");
         copy(self.root.path(), root.path());
-        Self { root }
+        Self { root, sites: self.sites }
     }
 
     /// Starts the coordinator on a free port, which every site is told. Tried once more if somebody is faster.
     pub fn listen(&self) -> Process {
+        self.listen_with(Self::coordinator)
+    }
+
+    /// The same with a coordinator that `start` starts.
+    pub fn listen_with(&self, start: impl Fn(&Self) -> Process) -> Process {
         for _ in 0..2 {
             self.move_to(free_port());
-            let mut coordinator = self.coordinator();
+            let mut coordinator = start(self);
             if coordinator.ready().is_some() {
                 return coordinator;
             }
@@ -91,7 +113,7 @@ impl Place {
     fn move_to(&self, port: u16) {
         let settings = self.federation().join("coordinator.toml");
         replace_line(&settings, "listen =", &format!("listen = \"127.0.0.1:{port}\""));
-        for site in SITES.iter().map(|site| self.site_config(site)).filter(|file| file.is_file()) {
+        for site in self.sites.iter().map(|site| self.site_config(site)).filter(|file| file.is_file()) {
             replace_line(&site, "coordinator =", &format!("coordinator = \"https://127.0.0.1:{port}\""));
         }
     }
@@ -101,7 +123,7 @@ impl Place {
         let federation = self.federation();
         let signed = succeed(&["authority", "sign-roster", "--folder", text(&federation)]);
         let digest = signed["digest"].as_str().expect("a digest");
-        for site in SITES {
+        for site in self.sites {
             let config = self.site_config(site);
             let file = federation.join("federation.roster");
             let from = ["site", "roster", "--config", text(&config), "--file", text(&file)];
@@ -139,7 +161,7 @@ impl Place {
     pub fn plan(&self, text: &str) {
         std::fs::write(self.plan_file(), text).expect("a folder of ours");
         let digest = plans::digest(text);
-        SITES.iter().for_each(|site| self.allow(site, &[&digest]));
+        self.sites.iter().for_each(|site| self.allow(site, &[&digest]));
     }
 
     /// `https://127.0.0.1:PORT`.
@@ -147,6 +169,11 @@ impl Place {
         let settings = std::fs::read_to_string(self.federation().join("coordinator.toml")).expect("a file of ours");
         let listen = settings.lines().find_map(|line| line.strip_prefix("listen = ")).expect("it says where");
         format!("https://{}", listen.trim_matches('"'))
+    }
+
+    /// The hospitals.
+    pub fn sites(&self) -> &'static [&'static str] {
+        self.sites
     }
 
     pub fn root(&self) -> &Path {

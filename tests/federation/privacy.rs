@@ -93,11 +93,9 @@ fn a_site_whose_officers_allow_nothing_refuses() {
 
 #[test]
 fn two_hundred_kills_lose_budget_and_never_regain_any() {
-    let plan = Tiny { min_sites: 2, absence_s: 1, local_steps: 10, ..Tiny::default() };
+    let plan = Tiny { min_sites: 2, absence_s: 1, attempts: 100, local_steps: 10, ..Tiny::default() };
     let text = private(plan, 8.0, 5000).replace(&format!("rounds = {ROUNDS}\n"), "rounds = 5000\n");
-    let text = text
-        .replace(&format!("every = {ROUNDS}"), "every = 50")
-        .replace("gather_s = 1", "gather_s = 0\nattempts = 100");
+    let text = text.replace(&format!("every = {ROUNDS}"), "every = 50").replace("gather_s = 1", "gather_s = 0");
     let place = Place::prepared().copy();
     place.plan(&text);
     SITES.iter().for_each(|site| allow_budget(&place, site, 8.0));

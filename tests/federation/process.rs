@@ -19,11 +19,16 @@ pub struct Process {
 impl Process {
     /// Starts `wardround ARGUMENTS --json`; what it prints goes to `logs/NAME.out`, its log to `logs/NAME.log`.
     pub fn start(name: &str, logs: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(wardround());
+        command.args(arguments).arg("--json");
+        Self::spawn(name, logs, command)
+    }
+
+    /// Starts any command; what it prints goes to `logs/NAME.out`, its log to `logs/NAME.log`.
+    pub fn spawn(name: &str, logs: &Path, mut command: Command) -> Self {
         let (said, log) = (logs.join(format!("{name}.out")), logs.join(format!("{name}.log")));
         let heard = lines(&said).len();
-        let child = Command::new(wardround())
-            .args(arguments)
-            .arg("--json")
+        let child = command
             .env_remove("RUST_LOG")
             // A test that is stopped leaves nothing behind.
             .env("WARDROUND_DIE_WITH_PARENT", "1")
@@ -82,7 +87,7 @@ fn append(path: &Path) -> File {
 }
 
 /// A line that a killed process left half written is no document.
-fn lines(path: &Path) -> Vec<Value> {
+pub fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }

@@ -91,7 +91,7 @@ impl Puppet {
     }
 
     async fn try_send(&mut self, id: &RoundId, update: Sent) -> Result<(), Status> {
-        let request = UploadRequest { purpose: UploadPurpose::Update(id.clone()), object: update.announced };
+        let request = UploadRequest { purpose: UploadPurpose::Summand(id.clone()), object: update.announced };
         let opened = self.transfer.open_upload(OpenUploadRequest::from(&request)).await?.into_inner();
         if !opened.already_complete {
             let rest = update.bytes.slice(opened.committed_offset as usize..);

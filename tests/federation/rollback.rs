@@ -60,11 +60,9 @@ fn a_site_restored_from_an_old_backup_trains_nothing_until_two_officers_write_of
 /// Hospitals with officers, and a study that does not end by itself.
 fn training_for_long() -> Place {
     let place = Place::prepared().copy();
-    let plan = Tiny { min_sites: 1, absence_s: 1, local_steps: 5, ..Tiny::default() };
+    let plan = Tiny { min_sites: 1, absence_s: 1, attempts: 100, local_steps: 5, ..Tiny::default() };
     let plan = private(plan, 8.0, 5000).replace(&format!("rounds = {ROUNDS}\n"), "rounds = 5000\n");
-    let plan = plan
-        .replace(&format!("every = {ROUNDS}"), "every = 50")
-        .replace("gather_s = 1", "gather_s = 0\nattempts = 100");
+    let plan = plan.replace(&format!("every = {ROUNDS}"), "every = 50").replace("gather_s = 1", "gather_s = 0");
     place.plan(&plan);
     SITES.iter().for_each(|site| allow_budget(&place, site, 8.0));
     place

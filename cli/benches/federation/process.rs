@@ -16,6 +16,14 @@ pub struct Running {
     lines: Lines<BufReader<ChildStdout>>,
 }
 
+/// What a process has used since it began.
+pub struct Usage {
+    /// User and system time.
+    pub processor_s: f64,
+    /// The most memory it ever had.
+    pub peak_kib: u64,
+}
+
 impl Running {
     /// Starts a command.
     pub fn start(command: &mut Command) -> Result<Self, Trouble> {
@@ -51,10 +59,20 @@ impl Running {
 
     /// Memory in use now.
     pub fn resident_kib(&self) -> Result<u64, Trouble> {
+        self.status_kib("VmRSS:")
+    }
+
+    /// What it has used so far.
+    pub fn usage(&self) -> Result<Usage, Trouble> {
+        let processor_s = self.processor_time()?.as_secs_f64();
+        Ok(Usage { processor_s, peak_kib: self.status_kib("VmHWM:")? })
+    }
+
+    fn status_kib(&self, key: &str) -> Result<u64, Trouble> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
         let kib = line.and_then(|line| line.split_whitespace().next()).and_then(|word| word.parse().ok());
-        kib.ok_or_else(|| Trouble::new("no VmRSS: the process is gone"))
+        kib.ok_or_else(|| Trouble::new(format!("no {key} the process is gone")))
     }
 }
 

@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use serde::Serialize;
 use serde_json::Value;
 use std::path::PathBuf;
-use wardround_plan::SitePrivacy;
+use wardround_plan::PatientPrivacy;
 
 /// What a hospital's ledger says after the study.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,7 +28,7 @@ pub struct Spent {
 }
 
 /// Two officers make their keys, are named, and sign.
-pub async fn approve(stage: &Stage, site: &SiteStage, terms: SitePrivacy) -> Result<(), Failure> {
+pub async fn approve(stage: &Stage, site: &SiteStage, terms: PatientPrivacy) -> Result<(), Failure> {
     let (logs, config) = (stage.logs(), settings(site));
     let name = format!("{}-officers", site.name);
     let keys = ["officer-a.pem", "officer-b.pem"].map(|file| site.home.join(file));
@@ -51,7 +51,7 @@ pub async fn approve(stage: &Stage, site: &SiteStage, terms: SitePrivacy) -> Res
 
 /// What every ledger says, and each hospital's statement.
 pub async fn spent(stage: &Stage) -> Result<Vec<Spent>, Failure> {
-    if stage.plan.privacy.site().is_none() {
+    if stage.plan.privacy.patients().is_none() {
         return Ok(Vec::new());
     }
     try_join_all(stage.sites.iter().map(|site| spent_at(stage, site))).await

@@ -2,9 +2,9 @@
 
 use super::budget;
 use super::process::{Process, run};
-use super::progress::{Bar, Progress};
 use super::stage::{SiteStage, Stage, write};
 use crate::exit::Failure;
+use crate::progress::{Bar, Progress};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -86,7 +86,7 @@ impl Federation {
 
     /// Two officers of every hospital allow what the plan asks for.
     pub async fn approve_budgets(&self, stage: &Stage) -> Result<(), Failure> {
-        let Some(terms) = stage.plan.privacy.site() else { return Ok(()) };
+        let Some(terms) = stage.plan.privacy.patients() else { return Ok(()) };
         try_join_all(stage.sites.iter().map(|site| budget::approve(stage, site, terms))).await.map(drop)
     }
 
@@ -263,7 +263,7 @@ fn site_settings(stage: &Stage, site: &SiteStage, address: &str) -> String {
          [compute]\nthreads = {threads}\n",
         site.scans.display().to_string(),
         stage.plan.digest(),
-        stage.plan.privacy.site().is_none(),
+        stage.plan.privacy.patients().is_none(),
         !stage.plan.secagg.enabled,
         stage.images_are_patients,
     )

@@ -6,16 +6,16 @@
 mod budget;
 mod federation;
 mod process;
-mod progress;
+
 mod stage;
 
 use crate::args::{DemoArguments, Lead};
 use crate::exit::Failure;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::{site, study};
 use budget::Spent;
 use federation::Federation;
-use progress::Progress;
 use serde::Serialize;
 use stage::Stage;
 use std::path::PathBuf;
@@ -130,7 +130,7 @@ fn in_words(summary: &Summary) -> String {
 }
 
 fn guarantee(plan: &Plan) -> String {
-    match plan.privacy.site() {
+    match plan.privacy.patients() {
         Some(terms) => format!("epsilon {}, delta {:e} for each patient", terms.epsilon, terms.delta),
         None => "none".into(),
     }

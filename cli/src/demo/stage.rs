@@ -115,7 +115,7 @@ fn all_know_patients(sites: &[SiteStage]) -> Result<bool, Failure> {
 /// Phantoms of hospitals as large as the plan needs: noise hides one patient among hundreds, not among five.
 fn phantoms(out: &Path, plan: &Plan, arguments: &DemoArguments) -> Result<PathBuf, Failure> {
     let folder = out.join("phantoms");
-    let hospitals = if plan.privacy.site().is_some() { SynthPlan::large() } else { SynthPlan::default() };
+    let hospitals = if plan.privacy.patients().is_some() { SynthPlan::large() } else { SynthPlan::default() };
     let hospitals = SynthPlan { sites: arguments.sites, seed: arguments.seed, ..hospitals };
     synth(&folder, &hospitals).map_err(Failure::failed)?;
     Ok(folder)

@@ -5,6 +5,7 @@
 //! restarted has dropped out.
 
 use super::Desk;
+use super::training::unsalted;
 use crate::notice::Notice;
 use bytes::Bytes;
 use rand::SeedableRng;
@@ -12,28 +13,33 @@ use rand::rngs::{StdRng, SysRng};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
-use wardround_plan::{Hasher, Plan};
-use wardround_privacy::Released;
+use wardround_plan::{Hasher, Plan, PrivacyMode};
+use wardround_privacy::{Released, SecretNoise, Unnoised};
 use wardround_proto::Announced;
-use wardround_round::masking::{encoding, frame, vector_shape};
-use wardround_round::participant::UploadFailure;
-use wardround_round::{FromSite, ModelRef, RoundId, UpdateRef};
+use wardround_round::masking::{Share, SumTerms, frame, session_round, vector_shape};
+use wardround_round::participant::{Event as SiteEvent, Input, UploadFailure};
+use wardround_round::{FromSite, ModelRef, Refusal, RefusalReason, ReportedScore, RoundId, UpdateRef, tally};
 use wardround_secagg::client::{Agreement, Client, Event, Output, Trained};
-use wardround_secagg::ring::{Rounding, Update, Weight};
-use wardround_secagg::wire::{ConfigDigest, ModelDigest, Round, StudyId};
-use wardround_storage::BlobWriter;
+use wardround_secagg::ring::{NoiseShare, Rounding, Update, Weight};
+use wardround_secagg::session::SessionParams;
+use wardround_secagg::wire::{ConfigDigest, ModelDigest, StudyId};
+use wardround_storage::{BlobWriter, DatabaseError};
 
 /// Before a transfer is taken up again.
 const AFTER_BREAK: std::time::Duration = std::time::Duration::from_millis(200);
 /// Messages of a session that may wait: it has five.
 const INBOX_MAX: usize = 16;
 
+/// The messages of one round.
+pub(super) type Inbox = mpsc::Receiver<Vec<u8>>;
+
 /// Where the coordinator's messages about masked sums are handed to those that wait for them. Clones share it.
 #[derive(Clone, Default)]
 pub struct Inboxes(Arc<Mutex<BTreeMap<RoundId, mpsc::Sender<Vec<u8>>>>>);
 
 impl Inboxes {
-    fn open(&self, id: &RoundId) -> mpsc::Receiver<Vec<u8>> {
+    /// From now on messages of this round are kept, and its end is known, for whoever reads this.
+    pub(super) fn open(&self, id: &RoundId) -> Inbox {
         let (sender, inbox) = mpsc::channel(INBOX_MAX);
         self.with(|inboxes| inboxes.insert(id.clone(), sender));
         inbox
@@ -59,29 +65,75 @@ struct Session<'a> {
     desk: &'a Desk,
     plan: &'a Plan,
     id: &'a RoundId,
-    /// The update and its masked form are the released value's; nothing else leaves.
-    update: UpdateRef,
+    model: ModelRef,
+    /// What was released; it and its masked form leave, and nothing else.
+    released: Stored,
     /// Absent only while a thread has it.
     client: Option<Client>,
     rng: StdRng,
 }
 
+/// What goes into a sum, as it is kept until the session asks for it.
+#[derive(Clone)]
+enum Stored {
+    /// On disk.
+    Update(UpdateRef),
+    /// On disk, without noise: it gets this site's share of it with the masks.
+    Gradients(Unnoised<UpdateRef>),
+    /// The words of a tally.
+    Scores(Arc<Vec<i64>>),
+}
+
 impl Desk {
     /// Takes part in the session of this round with a released update.
-    pub(super) async fn contribute(
+    pub(super) async fn contribute_update(
         &self,
         plan: &Plan,
         id: &RoundId,
         model: ModelRef,
         update: Released<UpdateRef>,
+        inbox: Inbox,
     ) -> Result<(), UploadFailure> {
-        let mut inbox = self.inboxes.open(id);
+        self.contribute(plan, id, model, Stored::Update(update.into_value()), inbox).await
+    }
+
+    /// The same with gradients that get this site's share of the noise.
+    pub(super) async fn contribute_gradients(
+        &self,
+        plan: &Plan,
+        id: &RoundId,
+        model: ModelRef,
+        gradients: Released<Unnoised<UpdateRef>>,
+        inbox: Inbox,
+    ) -> Result<(), UploadFailure> {
+        self.contribute(plan, id, model, Stored::Gradients(gradients.into_value()), inbox).await
+    }
+
+    /// The same with released scores.
+    pub(super) async fn contribute_scores(
+        &self,
+        plan: &Plan,
+        id: &RoundId,
+        model: ModelRef,
+        scores: Released<Vec<ReportedScore>>,
+        inbox: Inbox,
+    ) -> Result<(), UploadFailure> {
+        let words = tally::write(plan, scores.value()).map_err(UploadFailure::Rejected)?;
+        self.contribute(plan, id, model, Stored::Scores(Arc::new(words)), inbox).await
+    }
+
+    async fn contribute(
+        &self,
+        plan: &Plan,
+        id: &RoundId,
+        model: ModelRef,
+        released: Stored,
+        mut inbox: Inbox,
+    ) -> Result<(), UploadFailure> {
         let client = self.client(plan, id, model).await.map_err(UploadFailure::Rejected)?;
         let rng = StdRng::try_from_rng(&mut SysRng).map_err(|error| UploadFailure::Rejected(error.to_string()))?;
-        let mut session = Session { desk: self, plan, id, update: update.into_value(), client: Some(client), rng };
-        let result = session.run(&mut inbox).await;
-        self.inboxes.close(id);
-        result
+        let mut session = Session { desk: self, plan, id, model, released, client: Some(client), rng };
+        session.run(&mut inbox).await
     }
 
     /// A transfer that breaks goes on over the next connection, as long as the round is open.
@@ -95,15 +147,72 @@ impl Desk {
         }
     }
 
+    /// What must not be in two sums is on record as being in this one, before the first masked word leaves.
+    async fn use_up(&self, plan: &Plan, id: &RoundId, model: ModelRef) -> Result<(), DatabaseError> {
+        if id.summand.is_update() && plan.privacy.mode != PrivacyMode::Distributed {
+            return Ok(());
+        }
+        self.journal.append((self.clock)(), &SiteEvent::Masking { id: id.clone(), model }).await?;
+        self.finish_async(Input::Masking(id.clone(), model)).await;
+        Ok(())
+    }
+
+    /// A sum is made by the plan, whatever the coordinator proposes; gives this site's share of the noise where the sum needs
+    /// some, from fresh randomness.
+    async fn share(
+        &self,
+        plan: &Plan,
+        id: &RoundId,
+        model: &ModelRef,
+        params: &SessionParams,
+    ) -> Result<Option<Box<dyn NoiseShare + Send>>, String> {
+        let cost = match plan.privacy.mode {
+            PrivacyMode::Distributed => Some(self.payments.cost(plan).await.map_err(|no| no.to_string())?),
+            PrivacyMode::Site | PrivacyMode::Client | PrivacyMode::None => None,
+        };
+        let (sites, thresholds) = (params.participants.len(), &params.thresholds);
+        let planned = plan.secagg.threshold(u32::try_from(sites).unwrap_or(u32::MAX));
+        if planned != Some((thresholds.threshold, thresholds.corrupt)) || sites < plan.study.min_sites as usize {
+            return Err("the session's thresholds are not the plan's for so many sites".into());
+        }
+        let terms = SumTerms::of(plan, cost.as_deref(), id.summand, model, params.thresholds)?;
+        if (params.vector, params.encoding) != (terms.vector, terms.encoding) {
+            return Err("the session's ring is not the plan's".into());
+        }
+        if !terms.has_enough(params.noise.as_ref()) {
+            return Err("the session's noise is not what this site's patients were promised".into());
+        }
+        let Some(agreed) = &params.noise else { return Ok(None) };
+        let streams = SecretNoise::from_os().map_err(|error| error.to_string())?;
+        Ok(Some(Box::new(Share::new(agreed, streams)?)))
+    }
+
+    /// What this site adds.
+    async fn addend(&self, plan: &Plan, released: &Stored) -> Result<Addend, String> {
+        let stored = match released {
+            Stored::Scores(words) => return Ok(Addend::Weighted(words.to_vec(), Weight::ONE)),
+            Stored::Update(update) => update,
+            Stored::Gradients(unnoised) => unnoised.value(),
+        };
+        let bytes = self.spool.blobs().get_bytes(&stored.digest).await.map_err(|error| error.to_string())?;
+        if let Stored::Gradients(_) = released {
+            let words = unsalted(&bytes).ok_or("the stored gradients are too short")?;
+            return Ok(Addend::Weighted(words, Weight::ONE));
+        }
+        let weight = plan.weight_of(self.seat.name()).and_then(Weight::new);
+        Addend::new(&bytes, weight.ok_or("the plan gives this site no weight")?, plan.weight_max())
+    }
+
     /// What this site brings to every session, and what it has done before.
     async fn client(&self, plan: &Plan, id: &RoundId, model: ModelRef) -> Result<Client, String> {
         let site = self.seat.site()?;
+        let vector = vector_shape(plan, id.summand, &model).ok_or("no plan has a model of this size")?;
         let trained = Trained {
             study: StudyId::of_study(&id.study),
-            round: Round(u64::from(id.round.get())),
+            round: session_round(id),
             model: ModelDigest(model.digest),
             config: ConfigDigest(plan.digest().0),
-            coordinates: model.bytes / 4,
+            coordinates: vector.coordinates(),
         };
         let history = self.journal.secagg_history().await.map_err(|error| error.to_string())?;
         Ok(Client::new(site, trained, history))
@@ -111,7 +220,7 @@ impl Desk {
 }
 
 impl Session<'_> {
-    async fn run(&mut self, inbox: &mut mpsc::Receiver<Vec<u8>>) -> Result<(), UploadFailure> {
+    async fn run(&mut self, inbox: &mut Inbox) -> Result<(), UploadFailure> {
         let mut connection = self.desk.session.clone();
         connection.mark_changed();
         let mut done = false;
@@ -151,7 +260,7 @@ impl Session<'_> {
                 Output::Encode => outputs.extend(self.mask_and_send().await?),
                 Output::Finished if at + 1 == outputs.len() => return Ok(true),
                 Output::Finished => {}
-                Output::Aborted(refusal) => return Err(UploadFailure::Rejected(refusal.to_string())),
+                Output::Aborted(refusal) => return Err(refused(&refusal)),
             }
             at += 1;
         }
@@ -171,14 +280,17 @@ impl Session<'_> {
     /// Masks the update piece by piece into a file, and sends that. In memory are the update and one piece.
     async fn mask_and_send(&mut self) -> Result<Vec<Output>, UploadFailure> {
         let rejected = |error: &dyn std::fmt::Display| UploadFailure::Rejected(error.to_string());
-        let bytes = self.desk.spool.blobs().get_bytes(&self.update.digest).await.map_err(|error| rejected(&error))?;
-        let addend = Arc::new(self.addend(&bytes).map_err(UploadFailure::Rejected)?);
+        let params = self.client.as_ref().and_then(Client::params).cloned();
+        let params = params.ok_or_else(|| UploadFailure::Rejected("no session is open".into()))?;
+        let share = self.desk.share(self.plan, self.id, &self.model, &params).await.map_err(|why| refused(&why))?;
+        let addend = Arc::new(self.desk.addend(self.plan, &self.released).await.map_err(UploadFailure::Rejected)?);
         let client = self.client.as_ref().ok_or_else(|| UploadFailure::Rejected("no session is open".into()))?;
         let contribution = client.prepare(addend.update(), addend.weight(), Rounding::Nearest, &mut self.rng);
         let contribution = contribution.ok_or_else(|| UploadFailure::Rejected("no update was asked for".into()))?;
         let contribution = contribution.map_err(|refusal| rejected(&refusal))?;
+        self.desk.use_up(self.plan, self.id, self.model).await.map_err(|error| rejected(&error))?;
         let mut masked = MaskedFile::new(self.desk).await?;
-        masked.messages(self.step(Event::Contribute(contribution, None))).await?;
+        masked.messages(self.step(Event::Contribute(contribution, share))).await?;
         while let Some(chunk) = self.next_chunk(&addend).await? {
             masked.message(&chunk).await?;
         }
@@ -204,30 +316,26 @@ impl Session<'_> {
         chunk.map_err(|refusal| UploadFailure::Rejected(refusal.to_string()))
     }
 
-    /// What this site adds, by the plan and not by what the coordinator proposes.
-    fn addend(&self, bytes: &[u8]) -> Result<Addend, String> {
-        let shape = vector_shape(bytes.len() as u64).ok_or("the update has a length that no model has")?;
-        let params = self.client.as_ref().and_then(Client::params).ok_or("no session is open")?;
-        if params.vector != shape || params.encoding != encoding(self.plan, &shape) || params.noise.is_some() {
-            return Err("the session's ring is not the plan's".into());
-        }
-        let weight = self.plan.weight_of(self.desk.seat.name()).and_then(Weight::new);
-        let weight = weight.ok_or("the plan gives this site no weight")?;
-        Addend::new(bytes, weight, self.plan.weight_max())
-    }
-
     fn tell(&self, agreed: &Agreement) {
         let notice = Notice::Agreed {
             study: self.id.study.clone(),
             round: self.id.round,
+            summand: self.id.summand,
             cohort: agreed.cohort,
             threshold: agreed.thresholds.threshold,
             assumed_corrupt: agreed.thresholds.corrupt,
             dropouts_tolerated: agreed.dropouts_tolerated,
             honest_inputs: agreed.honest_inputs,
+            noise_shares: agreed.noise_shares,
         };
         let _ = self.desk.notices.try_send(notice);
     }
+}
+
+/// This site's no to what the coordinator proposes, which hears it: `why` names rules of the protocol, never a number of the
+/// update nor a file.
+fn refused(why: &dyn std::fmt::Display) -> UploadFailure {
+    UploadFailure::Refused(Refusal::new(RefusalReason::PrivacyRequired, why.to_string()))
 }
 
 /// The update of a site as it is summed.
@@ -304,5 +412,30 @@ impl MaskedFile {
         let finished = self.writer.finish(digest).await;
         finished.map_err(|error| UploadFailure::Rejected(error.to_string()))?;
         Ok(Announced { digest, size_bytes: self.size_bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wardround_plan::RoundNumber;
+    use wardround_round::Attempt;
+
+    #[tokio::test]
+    async fn the_end_of_a_round_is_heard_also_before_anybody_listens() {
+        let study = wardround_plan::StudyId::new("s").expect("a name");
+        let id = RoundId {
+            study,
+            round: RoundNumber::FIRST,
+            attempt: Attempt::FIRST,
+            summand: wardround_round::Summand::Update,
+        };
+        let inboxes = Inboxes::default();
+        let mut inbox = inboxes.open(&id);
+        inboxes.deliver(&id, vec![1]);
+        inboxes.close(&id);
+        inboxes.deliver(&id, vec![2]);
+        assert_eq!(inbox.recv().await, Some(vec![1]));
+        assert_eq!(inbox.recv().await, None);
     }
 }

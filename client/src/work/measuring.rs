@@ -22,7 +22,9 @@ impl Desk {
         let scores: Vec<Score> = summary.mean.map(score).into_iter().collect();
         let reported = match plan.privacy.mode {
             PrivacyMode::None => scores.iter().cloned().map(ReportedScore::Exact).collect(),
-            PrivacyMode::Site | PrivacyMode::Client => self.noised(&plan, evaluation.round, &each).await,
+            PrivacyMode::Site | PrivacyMode::Distributed | PrivacyMode::Client => {
+                self.noised(&plan, evaluation.round, &each).await
+            }
         };
         Ok(Measured { scores, reported })
     }

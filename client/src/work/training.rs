@@ -3,13 +3,15 @@
 use super::{Desk, PROGRESS_EVERY, Stopped, failed, internal};
 use crate::guard::StepGuard;
 use crate::notice::Notice;
+use rand::TryRng;
+use rand::rngs::SysRng;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use wardround_models::{StepProgress, Trainer, TrainingError, TrainingSet};
-use wardround_plan::{Plan, Weights};
-use wardround_privacy::{Paid, PaidSteps};
+use wardround_plan::{Digest, Hasher, Plan, Weights};
+use wardround_privacy::{Paid, PaidSteps, StudyCost, Unnoised};
 use wardround_round::{FromSite, Invitation, RoundId, UpdateRef};
 
 /// One attempt at a round, with everything its steps need.
@@ -33,20 +35,29 @@ impl Desk {
         let (of, id) = (plan.clone(), invitation.id);
         let images = self.blocking(move |desk| desk.folder.training_set(&of)).await??;
         let round = LocalRound { plan, id, start, images, cancelled };
-        if round.plan.privacy.site().is_none() {
+        if round.plan.privacy.patients().is_none() {
             let update = self.blocking(move |desk| desk.steps(&round)).await??;
-            return self.store(&update).await;
+            return self.store(update.to_le_bytes()).await;
         }
+        let cost = self.payments.cost(&round.plan).await?;
+        let shares = round.plan.privacy.patients().is_some_and(|terms| terms.share.is_some());
         // From here on budget is spent, whatever becomes of the round.
         let paid = self.payments.round(&round.plan, &round.id).await?;
-        let update = self.blocking(move |desk| desk.private_steps(&round, paid)).await??;
-        let stored = self.store(update.value()).await?;
-        let released = self.payments.record(update.map(|_| stored), stored.digest).await?;
-        Ok(released.into_value())
+        let (stored, paid) = if shares {
+            let gradients = self.blocking(move |desk| desk.unnoised_gradients(&round, &cost, paid)).await??;
+            let stored = self.store(salted(gradients.value().value())?).await?;
+            (stored, gradients.map(|_| stored))
+        } else {
+            let update = self.blocking(move |desk| desk.private_steps(&round, paid)).await??;
+            let stored = self.store(update.value().to_le_bytes()).await?;
+            (stored, update.map(|_| stored))
+        };
+        let content = if shares { unnoised_content(stored) } else { stored.digest };
+        Ok(self.payments.record(paid, content).await?.into_value())
     }
 
-    async fn store(&self, update: &Weights) -> Result<UpdateRef, Stopped> {
-        let stored = self.spool.blobs().put_bytes(update.to_le_bytes().into()).await;
+    async fn store(&self, bytes: Vec<u8>) -> Result<UpdateRef, Stopped> {
+        let stored = self.spool.blobs().put_bytes(bytes.into()).await;
         stored.map(|digest| UpdateRef { digest }).map_err(|error| internal(&error.to_string()))
     }
 
@@ -68,6 +79,25 @@ impl Desk {
         Ok(paid.finish(change(start, trained)?))
     }
 
+    /// One step's sum of clipped gradients on the plan's grid. It gets its share of the noise when it is masked.
+    fn unnoised_gradients(
+        &self,
+        round: &LocalRound,
+        cost: &StudyCost,
+        mut paid: PaidSteps,
+    ) -> Result<Paid<Unnoised<Vec<i64>>>, Stopped> {
+        let LocalRound { plan, id, start, images, .. } = round;
+        let grid = cost.shared_grid(plan, start.layout().len() as u64);
+        let grid = grid.map_err(|error| failed(&error.to_string()))?;
+        let trainer = Trainer::new(plan, self.device).map_err(|error| internal(&error.to_string()))?;
+        let keys = self.keys.derive(id.study.as_str());
+        let mut guard = StepGuard(paid.steps());
+        let observer = &mut self.observer(round);
+        let sum = trainer.clipped_gradients(start, images, id.round, &keys, &mut guard, observer).map_err(stopped)?;
+        let unnoised = paid.steps().unnoised(&sum, &grid).map_err(|error| failed(&error.to_string()))?;
+        Ok(paid.finish(unnoised))
+    }
+
     /// Tells of each step, and stops where the round is over.
     fn observer<'a>(&'a self, round: &'a LocalRound) -> impl FnMut(StepProgress) -> ControlFlow<()> + Send + 'a {
         let LocalRound { id, cancelled, .. } = round;
@@ -85,11 +115,42 @@ impl Desk {
     }
 }
 
+/// Gradients without noise behind secret random bytes: their digest goes into the ledger, whose head others see, and must not
+/// say whether they are what somebody guesses.
+fn salted(words: &[i64]) -> Result<Vec<u8>, Stopped> {
+    let mut bytes = vec![0; SALT_BYTES];
+    SysRng.try_fill_bytes(&mut bytes).map_err(|error| internal(&error.to_string()))?;
+    bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    Ok(bytes)
+}
+
+/// The gradients again.
+pub(super) fn unsalted(bytes: &[u8]) -> Option<Vec<i64>> {
+    let words = bytes.get(SALT_BYTES..)?;
+    Some(words.as_chunks().0.iter().map(|word| i64::from_le_bytes(*word)).collect())
+}
+
+/// What the ledger records of gradients without noise: nothing that could be taken for an update with noise.
+pub(super) fn unnoised_content(stored: UpdateRef) -> Digest {
+    let mut hasher = Hasher::new();
+    hasher.update(b"wardround/unnoised-gradients/v1\0");
+    hasher.update(stored.digest.as_bytes());
+    hasher.finish()
+}
+
+const SALT_BYTES: usize = 32;
+
 /// What training changed.
 fn change(start: &Weights, trained: Result<Weights, TrainingError>) -> Result<Weights, Stopped> {
     match trained {
         Ok(trained) => trained.minus(start).map_err(|error| failed(&error.to_string())),
-        Err(TrainingError::Stopped { .. }) => Err(Stopped::Cancelled),
-        Err(error) => Err(failed(&error.to_string())),
+        Err(error) => Err(stopped(error)),
+    }
+}
+
+fn stopped(error: TrainingError) -> Stopped {
+    match error {
+        TrainingError::Stopped { .. } => Stopped::Cancelled,
+        error => failed(&error.to_string()),
     }
 }

@@ -5,7 +5,7 @@
 //! the optimiser sees has passed through the guard: whatever it remembers is post-processing.
 
 use super::{At, LocalRound, StepProgress, Trainer};
-use crate::optimizer::{learning_rate, optimizer};
+use crate::optimizer::optimizer;
 use crate::private::{PatientBatch, check_private, clipped_sum, into_gradients};
 use crate::registry::Network;
 use crate::{TrainingError, TrainingSet, parameters};
@@ -70,6 +70,39 @@ impl Trainer {
         rayon::scope(|_| self.private_steps(start, of_round, guard, observer))
     }
 
+    /// The sum of the clipped gradients of the patients whom the guard draws for one step from `start`.
+    ///
+    /// **It has no noise**: it is for a masked sum to which every site adds its share. The guard is not asked for a mean.
+    ///
+    /// # Errors
+    /// [`TrainingError`]
+    pub fn clipped_gradients(
+        &self,
+        start: &Weights,
+        images: &TrainingSet,
+        round: RoundNumber,
+        keys: &StreamKey,
+        guard: &mut (dyn Guard + Send),
+        observer: &mut (dyn FnMut(StepProgress) -> ControlFlow<()> + Send),
+    ) -> Result<Vec<f64>, TrainingError> {
+        let of_round = LocalRound { images, round, keys, bend: None };
+        rayon::scope(|_| {
+            let network = self.private_network(start)?;
+            let drawn = guard.draw(images.patients())?;
+            let (loss, clipped) = self.clipped(&network, &of_round, 0, &drawn, guard)?;
+            match observer(StepProgress { done: 1, of: 1, loss }) {
+                ControlFlow::Continue(()) => Ok(clipped),
+                ControlFlow::Break(()) => Err(TrainingError::Stopped { done: 1 }),
+            }
+        })
+    }
+
+    fn private_network(&self, start: &Weights) -> Result<Network, TrainingError> {
+        let network = Network::new(&self.plan.model, &self.device);
+        check_private(&network)?;
+        parameters::with_weights(network, start).map_err(TrainingError::Start)
+    }
+
     fn private_steps(
         &self,
         start: &Weights,
@@ -78,9 +111,7 @@ impl Trainer {
         observer: &mut (dyn FnMut(StepProgress) -> ControlFlow<()> + Send),
     ) -> Result<Weights, TrainingError> {
         let (of, round) = (self.plan.training.local_steps, of_round.round);
-        let network = Network::new(&self.plan.model, &self.device);
-        check_private(&network)?;
-        let mut network = parameters::with_weights(network, start).map_err(TrainingError::Start)?;
+        let mut network = self.private_network(start)?;
         let mut optimizer = optimizer(&self.plan.training);
         for step in 0..of {
             let drawn = guard.draw(of_round.images.patients())?;
@@ -90,7 +121,7 @@ impl Trainer {
                 Some(bend) => bend.mean(&network, &mean),
                 None => into_gradients(&network, &mean),
             };
-            network = optimizer.step(learning_rate(&self.plan, round, step), network, gradients);
+            network = optimizer.step(self.plan.learning_rate(round, step), network, gradients);
             if observer(StepProgress { done: step + 1, of, loss }).is_break() {
                 return Err(TrainingError::Stopped { done: step + 1 });
             }
@@ -192,6 +223,26 @@ mod tests {
         let keys = StreamKey::from_public_seed(1);
         let go_on = &mut |_| ControlFlow::Continue(());
         trainer.train_private(&initial_weights(plan), &squares(6), RoundNumber::FIRST, &keys, guard, go_on)
+    }
+
+    #[test]
+    fn the_gradients_of_one_step_are_those_that_the_step_is_made_with() {
+        let mut plan = plan("");
+        (plan.training.local_steps, plan.training.optimizer) = (1, wardround_plan::Optimizer::Sgd);
+        let mut guard = Open::of(&[0, 3, 5]);
+        let trained = train(&plan, &mut guard).expect("trains");
+        let trainer = Trainer::new(&plan, ComputeDevice::Cpu).expect("the processor is always there");
+        let (start, keys) = (initial_weights(&plan), StreamKey::from_public_seed(1));
+        let mut again = Open::of(&[0, 3, 5]);
+        let go_on = &mut |_| ControlFlow::Continue(());
+        let round = RoundNumber::FIRST;
+        let sum = trainer.clipped_gradients(&start, &squares(6), round, &keys, &mut again, go_on).expect("a sum");
+        assert_eq!((&sum, again.sums.len()), (&guard.sums[0], 0), "the same sum, and no mean was asked for");
+        // The server's step from the sum is the site's own.
+        let step = plan.learning_rate(round, 0) / 4.0;
+        let by_server = start.values().iter().zip(&sum).map(|(weight, sum)| (f64::from(*weight) - step * sum) as f32);
+        let apart = trained.values().iter().zip(by_server).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(apart < 1e-6, "{apart}");
     }
 
     fn norm(sum: &[f64]) -> f64 {

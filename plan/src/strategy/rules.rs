@@ -18,6 +18,7 @@ pub(crate) fn check(plan: &Draft) -> Result<(), RuleError> {
     optimizer(config, plan.training.optimizer)?;
     match plan.privacy.mode {
         PrivacyMode::Site => patients(config),
+        PrivacyMode::Distributed => sum_of_all(config),
         PrivacyMode::Client => whole_sites(config),
         PrivacyMode::None => Ok(()),
     }
@@ -118,6 +119,28 @@ fn patients(config: &StrategyConfig) -> Result<(), RuleError> {
         ),
         _ => Ok(()),
     }
+}
+
+/// With `mode = "distributed"` nothing has enough noise before all sites' contributions are added up. What a site keeps, sends
+/// beside its one clipped step, or changes by what it kept, and the sum of a group, have too little. What follows the sum of
+/// all is post-processing.
+fn sum_of_all(config: &StrategyConfig) -> Result<(), RuleError> {
+    let after_the_sum = matches!(
+        config,
+        StrategyConfig::FedAvg(_)
+            | StrategyConfig::FedAvgm(_)
+            | StrategyConfig::FedAdam(_)
+            | StrategyConfig::FedYogi(_)
+            | StrategyConfig::FedAdagrad(_)
+    );
+    at("kind").require(
+        after_the_sum,
+        &format!(
+            "\"{}\" uses more than the sum of all sites, and with `mode = \"distributed\"` nothing else has enough noise",
+            config.kind()
+        ),
+        "write `kind = \"fedavg\"`, `\"fedavgm\"`, `\"fedadam\"`, `\"fedyogi\"` or `\"fedadagrad\"`, or `mode = \"site\"` in [privacy]",
+    )
 }
 
 /// With `mode = "client"` the noise is made for the mean of updates of clipped length.
@@ -226,8 +249,10 @@ mod tests {
             let Err(PlanError::Document(error)) = Plan::from_toml(&text) else { panic!("refused as text") };
             assert!(error.line().is_some(), "{error}");
         }
-        let error = Plan::from_toml(&with("fedprox", "my = 0.1")).expect_err("a typing error").to_string();
-        assert!(error.contains("did you mean `mu`?"), "{error}");
+        let text = with("fedprox", "my = 0.1");
+        let error = Plan::from_toml(&text).expect_err("a typing error").to_string();
+        let line = text.lines().position(|line| line == "my = 0.1").expect("written above") + 1;
+        assert!(error.contains(&format!("line {line}: ")) && error.contains("did you mean `mu`?"), "{error}");
     }
 
     #[test]
@@ -316,6 +341,18 @@ mod tests {
         assert_eq!(refused_kinds(|text| private(&text)), ["fednova", "ditto"]);
         refused(&private(&plan("ditto")), "kind", "no charge covers");
         refused(&private(&plan("fednova")), "kind", "same rule");
+    }
+
+    #[test]
+    fn with_shares_of_noise_only_what_follows_the_sum_of_all_is_allowed() {
+        let shared = |text: String| {
+            let text = private(&text).replace("mode = \"site\"", "mode = \"distributed\"");
+            text.replace("enabled = false", "enabled = true").replace("local_steps = 5", "local_steps = 1")
+        };
+        assert_eq!(refused_kinds(shared), KINDS[5..]);
+        // Groups are sound under secure aggregation, and their sums have a part of the noise.
+        refused(&shared(plan("grouped_median")), "kind", "nothing else has enough noise");
+        refused(&shared(plan("local_layers")), "kind", "nothing else has enough noise");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Discrete noise that sites add before secure aggregation: distributed discrete Gaussian (Kairouz, Liu and Steinke 2021,
-//! Theorem 1 and Prop. 14) and Skellam (Agarwal, Kairouz and Liu 2021, Theorem 3.5).
+//! Theorem 1 and Prop. 14) and Skellam (Agarwal, Kairouz and Liu 2021, Theorem 3.5). Here as in those papers: every site
+//! rounds its own contribution at random and nobody is sampled. [`crate::SharedNoise`] is what a study uses.
 
 use super::AccountError;
 use super::conversion::{RdpEpsilon, best_epsilon};
@@ -43,38 +44,22 @@ impl DistributedNoise {
 
     /// τ: how far the sum of discrete Gaussians is from one.
     pub fn tau(&self) -> f64 {
-        let variance = self.grid_stddev().powi(2);
-        let term = |k: u32| (-2.0 * PI * PI * variance * f64::from(k) / f64::from(k + 1)).exp();
-        10.0 * (1..self.sites).map(term).sum::<f64>()
+        tau(self.grid_stddev().powi(2), self.sites)
     }
 
     /// ε(a) of one round, for a whole order from 2.
     pub fn rdp(&self, noise: LocalNoise, order: u32) -> f64 {
-        let a = f64::from(order);
-        let l2 = self.inflated_l2();
-        let l1 = l2 * (self.dimension as f64).sqrt().min(l2);
+        let norms = Norms::of(self.inflated_l2(), self.dimension as f64);
+        let variance = f64::from(self.sites) * self.grid_stddev().powi(2);
         match noise {
-            LocalNoise::DiscreteGaussian => self.discrete_gaussian(a, l1, l2),
-            LocalNoise::Skellam => {
-                let variance = f64::from(self.sites) * self.grid_stddev().powi(2);
-                let first = ((2.0 * a - 1.0) * l2 * l2 + 6.0 * l1) / (4.0 * variance * variance);
-                a * l2 * l2 / (2.0 * variance) + first.min(3.0 * l1 / (2.0 * variance))
-            }
+            LocalNoise::DiscreteGaussian => norms.discrete_gaussian_rdp(variance, self.tau(), f64::from(order)),
+            LocalNoise::Skellam => norms.skellam_rdp(variance, f64::from(order)),
         }
     }
 
     /// Standard deviation of each site's noise, in grid units.
     fn grid_stddev(&self) -> f64 {
         self.local_stddev / self.granularity
-    }
-
-    fn discrete_gaussian(&self, a: f64, l1: f64, l2: f64) -> f64 {
-        let total = f64::from(self.sites).sqrt() * self.grid_stddev();
-        let (l1, l2, tau, d) = (l1 / total, l2 / total, self.tau(), self.dimension as f64);
-        let whole = 0.5 * a * l2 * l2 + tau * d;
-        let mixed = 0.5 * a * (l2 * l2 + 2.0 * l1 * tau + tau * tau * d);
-        let norm = 0.5 * a * (l2 + d.sqrt() * tau).powi(2);
-        whole.min(mixed).min(norm)
     }
 
     /// ε of so many rounds at δ.
@@ -103,4 +88,42 @@ impl DistributedNoise {
             }
         }
     }
+}
+
+/// How much one contribution changes a sum of integer vectors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Norms {
+    l1: f64,
+    l2: f64,
+    dimension: f64,
+}
+
+impl Norms {
+    /// From its L2 norm: integers are at least 1 where they are not 0, which bounds the L1 norm by the square.
+    pub fn of(l2: f64, dimension: f64) -> Self {
+        Self { l1: l2 * dimension.sqrt().min(l2), l2, dimension }
+    }
+
+    /// ε(a) under Skellam noise of this variance (Agarwal, Kairouz and Liu 2021, Theorem 3.5), for a whole order from 2.
+    pub fn skellam_rdp(&self, variance: f64, order: f64) -> f64 {
+        let (l1, square) = (self.l1, self.l2 * self.l2);
+        let first = ((2.0 * order - 1.0) * square + 6.0 * l1) / (4.0 * variance * variance);
+        order * square / (2.0 * variance) + first.min(3.0 * l1 / (2.0 * variance))
+    }
+
+    /// ε(a) under a sum of discrete Gaussians of this variance in all (Kairouz, Liu and Steinke 2021, Prop. 14).
+    pub fn discrete_gaussian_rdp(&self, variance: f64, tau: f64, order: f64) -> f64 {
+        let (l1, l2, d) = (self.l1 / variance.sqrt(), self.l2 / variance.sqrt(), self.dimension);
+        let whole = 0.5 * order * l2 * l2 + tau * d;
+        let mixed = 0.5 * order * (l2 * l2 + 2.0 * l1 * tau + tau * tau * d);
+        let norm = 0.5 * order * (l2 + d.sqrt() * tau).powi(2);
+        whole.min(mixed).min(norm)
+    }
+}
+
+/// τ of so many discrete Gaussians (Kairouz, Liu and Steinke 2021, Theorem 1): the logarithm of a probability of their sum is
+/// within τ of that of one discrete Gaussian.
+pub(super) fn tau(local_variance: f64, sites: u32) -> f64 {
+    let term = |k: u32| (-2.0 * PI * PI * local_variance * f64::from(k) / f64::from(k + 1)).exp();
+    10.0 * (1..sites).map(term).sum::<f64>()
 }

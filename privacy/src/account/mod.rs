@@ -6,6 +6,7 @@
 //! - [`calibrate_noise`]: the noise for a budget. [`reading`]: what ε and δ mean for a person.
 //! - [`gaussian_epsilon`], [`Zcdp`], [`FixedBatch`], [`TruncatedPoisson`], [`TreeAggregation`], [`Repetitions`],
 //!   [`DistributedNoise`], [`clip_noise_split`]: mechanisms and conversions beside these.
+//! - `shared`: what [`crate::SharedNoise`], added by sites in shares, may be charged as, and what that charge misses.
 //!
 //! A composition by PLD goes through these files: `charges` merges the list; `step` has the worst pair of outputs of each
 //! mechanism (`pair`, `lattice`); `sketch` chooses a tilt and `grid` a grid from a few hundred exact losses; `losses` puts each
@@ -32,6 +33,7 @@ mod quadrature;
 mod rdp;
 mod reading;
 mod refined;
+mod shared;
 mod side;
 mod sketch;
 mod special;

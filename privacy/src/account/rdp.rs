@@ -59,15 +59,27 @@ pub(super) fn interpolated(order: f64, at_whole: impl Fn(f64) -> f64) -> f64 {
     ((1.0 - share) * weighted(below) + share * weighted(above)) / (order - 1.0)
 }
 
-/// ln of Σ_k C(a,k) (1-q)^(a-k) q^k (e^(k(k-1)/(2σ²)) - 1)
+/// ε(a) at a whole order of a Poisson-sampled release, from ln E[(P/Q)^k] of the one that is not sampled.
+pub(super) fn sampled_at_whole(rate: f64, order: f64, log_moment: impl Fn(f64) -> f64) -> f64 {
+    match rate {
+        1.0 => log_moment(order) / (order - 1.0),
+        _ => from_log_excess(binomial_sum(rate, order, log_moment), order),
+    }
+}
+
 fn gaussian_sum(sigma: f64, rate: f64, order: f64) -> f64 {
+    binomial_sum(rate, order, |k| k * (k - 1.0) / (2.0 * sigma * sigma))
+}
+
+/// ln of Σ_k C(a,k) (1-q)^(a-k) q^k (E[(P/Q)^k] - 1)
+fn binomial_sum(rate: f64, order: f64, log_moment: impl Fn(f64) -> f64) -> f64 {
     let (log_in, log_out) = (rate.ln(), (-rate).ln_1p());
     let mut log_choose = order.ln();
     let mut sum = f64::NEG_INFINITY;
     for k in 2..=order as u64 {
         let k = k as f64;
         log_choose += ((order - k + 1.0) / k).ln();
-        let log_excess = log_expm1(k * (k - 1.0) / (2.0 * sigma * sigma));
+        let log_excess = log_expm1(log_moment(k));
         sum = log_add(sum, log_choose + (order - k) * log_out + k * log_in + log_excess);
     }
     sum

@@ -10,6 +10,10 @@
 //! on N is kept by [`crate::PoissonSample`], which draws from no more patients than that. The sum must be made in f64,
 //! of whole contributions each of norm ≤ C: a sum accumulated in f32 has no such bound.
 //!
+//! Where sites add the noise in shares ([`Grid::shared`]), the sum of their integers is what the noise has to be wide on, and
+//! its standard deviation is at least 2^29 steps: [`crate::SharedNoise`] says why. Sums of sites are integers, so sums over
+//! them add no slack; what each site rounds is below its own √d g / 2, and a patient is at one site.
+//!
 //! C is what a patient's presence changes. That exchanging her for another changes twice as much is the accountants' part
 //! ([`crate::Adjacency`]), and must not be paid for here a second time.
 
@@ -23,6 +27,8 @@ pub const CONTRIBUTIONS_MAX: usize = 1 << 18;
 pub(super) const ENTRIES_MAX: usize = 1 << 34;
 /// √d g ≤ `FINENESS` min(C, stddev): the price of rounding is at most a ten-thousandth.
 const FINENESS: f64 = 1e-4;
+/// Steps in the standard deviation of noise that is added in shares: enough that its law cannot be told from a Gaussian.
+const SHARED_DEVIATION_STEPS: f64 = (1_u32 << 29) as f64;
 /// The slack for adding in f64, derived above, over C.
 const FLOAT_SUM_SLACK: f64 = 1.0 / (1 << 15) as f64;
 /// Exponents that leave room on both sides: neither g nor a sum of 2^18 contributions leaves the normal numbers.
@@ -47,6 +53,24 @@ impl Grid {
     /// # Errors
     /// [`NoiseError::TooLong`] and [`NoiseError::NoGrid`].
     pub fn new(clip: ClipNorm, multiplier: NoiseMultiplier, entries: usize) -> Result<Self, NoiseError> {
+        Self::as_fine_as(f64::INFINITY, clip, multiplier, entries)
+    }
+
+    /// The same for noise that sites add in shares: also fine enough that noise has a standard deviation of 2^29 steps.
+    ///
+    /// # Errors
+    /// As from [`Self::new`].
+    pub fn shared(clip: ClipNorm, multiplier: NoiseMultiplier, entries: usize) -> Result<Self, NoiseError> {
+        Self::as_fine_as(multiplier.get() * clip.get() / SHARED_DEVIATION_STEPS, clip, multiplier, entries)
+    }
+
+    /// With a step of at most `step_max`.
+    fn as_fine_as(
+        step_max: f64,
+        clip: ClipNorm,
+        multiplier: NoiseMultiplier,
+        entries: usize,
+    ) -> Result<Self, NoiseError> {
         if entries > ENTRIES_MAX {
             return Err(NoiseError::TooLong { entries });
         }
@@ -54,7 +78,7 @@ impl Grid {
         let root = (entries.max(1) as f64).sqrt().next_up();
         let changed = clip.get();
         let finest = FINENESS * changed.min(multiplier.get() * changed) / root;
-        let step = power_of_two_below(finest).ok_or(NoiseError::NoGrid { clip: clip.get() })?;
+        let step = power_of_two_below(finest.min(step_max)).ok_or(NoiseError::NoGrid { clip: clip.get() })?;
         let sensitivity = (changed * (1.0 + FLOAT_SUM_SLACK).next_up() + root * step).next_up().next_up();
         Ok(Self { step, sensitivity })
     }
@@ -136,6 +160,24 @@ mod tests {
                 let grid = grid(0.7, multiplier, entries).expect("a grid");
                 let multiplier = NoiseMultiplier::new(multiplier).expect("positive");
                 assert!(grid.deviation(multiplier) >= 1e4 * (entries as f64).sqrt());
+            }
+        }
+    }
+
+    #[test]
+    fn shared_noise_is_wider_and_leaves_room_in_64_bits_for_a_thousand_sites() {
+        for multiplier in [0.25, 1.0, 7.7, 100.0, 1000.0] {
+            for entries in [1, 10_000, 100_000_000] {
+                let (clip, given) = (ClipNorm::new(0.7).expect("positive"), multiplier);
+                let multiplier = NoiseMultiplier::new(multiplier).expect("positive");
+                let grid = Grid::shared(clip, multiplier, entries).expect("a grid");
+                let deviation = grid.deviation(multiplier);
+                assert!(deviation >= SHARED_DEVIATION_STEPS, "{given}, {entries}: {deviation}");
+                // A thousand sites with a million patients each, and ten standard deviations if all survive of whom one
+                // was counted on.
+                let patients = (1 << 20) as f64 * grid.sensitivity() / grid.step();
+                let total = 1000.0 * patients + 10.0 * 1000.0_f64.sqrt() * deviation;
+                assert!(total < 2.0_f64.powi(62), "{given}, {entries}: 2^{}", total.log2());
             }
         }
     }

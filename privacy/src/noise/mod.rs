@@ -8,12 +8,17 @@
 //!    continuous ones. Which claims of the accountant hold as theorems and which as assumptions is said there.
 //! 3. [`SumNoise`] puts both together, once per logical step.
 //!
+//! Where no one is to hold a sum without noise, sites add theirs in shares before masking: [`SharedNoise`] has the finer grid
+//! and the size of a share, [`LocalShare`] draws it, `skellam` is the law whose sums are of the same law.
+//!
 //! Random bits come from [`SecretNoise`], which only the operating system can seed, or from [`SimulatedNoise`], which
 //! repeats and promises nothing to anybody.
 
 mod exact;
 mod fast;
 mod grid;
+mod share;
+pub(crate) mod skellam;
 mod source;
 mod sum;
 #[cfg(test)]
@@ -22,6 +27,8 @@ pub(crate) mod testing;
 pub use exact::{DiscreteGaussian, distance_to_rounded_gaussian};
 pub use fast::RoundedGaussian;
 pub use grid::{CONTRIBUTIONS_MAX, Grid};
+pub use share::{LocalShare, ShareBlock, SharedNoise};
+pub use skellam::Skellam;
 pub use source::{EntropyError, NoiseStream, NoiseStreams, SecretNoise, SimulatedNoise};
 pub use sum::SumNoise;
 
@@ -51,6 +58,12 @@ pub enum NoiseError {
         in_grid_units: f64,
         /// The largest there is.
         largest: f64,
+    },
+    /// A variance that no noise has.
+    #[error("{variance} is no variance of noise; write a positive number of squared grid units")]
+    NoVariance {
+        /// What was asked for.
+        variance: f64,
     },
     /// A sum that clipped contributions cannot have: infinite, NaN, or beyond every bound on their norms.
     #[error(

@@ -37,7 +37,7 @@ pub mod from_site {
         Secagg(super::Secagg),
     }
 }
-/// The site has an update for the sum. Nothing of it is said before the sum is masked.
+/// The site has an update, or scores, for the sum. Nothing of it is said before the sum is masked.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ready {
     /// The study.
@@ -49,6 +49,9 @@ pub struct Ready {
     /// The attempt at this round, from 1.
     #[prost(uint32, tag = "3")]
     pub attempt: u32,
+    /// The round's scores are summed, and not its updates.
+    #[prost(bool, tag = "4")]
+    pub scores: bool,
 }
 /// A message of the secure aggregation, carried and not interpreted: its own encoding is canonical, this one is not.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -65,6 +68,9 @@ pub struct Secagg {
     /// An encoded message, at most 3 MiB.
     #[prost(bytes = "bytes", tag = "4")]
     pub message: ::prost::bytes::Bytes,
+    /// The round's scores are summed, and not its updates.
+    #[prost(bool, tag = "5")]
+    pub scores: bool,
 }
 /// How far a hash chain has come.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -127,6 +133,9 @@ pub struct RoundAnswer {
     /// The attempt at this round, from 1.
     #[prost(uint32, tag = "3")]
     pub attempt: u32,
+    /// The round's scores are summed, and not its updates.
+    #[prost(bool, tag = "6")]
+    pub scores: bool,
     /// Exactly one.
     #[prost(oneof = "round_answer::Answer", tags = "4, 5")]
     pub answer: ::core::option::Option<round_answer::Answer>,
@@ -264,7 +273,7 @@ pub struct StudyOffer {
     #[prost(bytes = "bytes", tag = "4")]
     pub layout_digest: ::prost::bytes::Bytes,
 }
-/// Asks a site to train in a round.
+/// Asks a site to train in a round, or to bring its scores of the round's model into a sum.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RoundInvitation {
     /// The study.
@@ -288,6 +297,9 @@ pub struct RoundInvitation {
     /// When the attempt closes, in milliseconds since the Unix epoch by the coordinator's clock.
     #[prost(uint64, tag = "7")]
     pub closes_at_ms: u64,
+    /// The round's scores are summed, and not its updates.
+    #[prost(bool, tag = "8")]
+    pub scores: bool,
 }
 /// A round is over.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -310,6 +322,9 @@ pub struct RoundClosed {
     /// Size of that model in bytes; 0 where the attempt was abandoned.
     #[prost(uint64, tag = "6")]
     pub model_bytes: u64,
+    /// The round's scores are summed, and not its updates.
+    #[prost(bool, tag = "7")]
+    pub scores: bool,
 }
 /// A study is over.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1665,9 +1680,25 @@ pub struct RoundSummary {
     /// SHA-256 of its model: 32 bytes.
     #[prost(bytes = "bytes", tag = "5")]
     pub model_digest: ::prost::bytes::Bytes,
-    /// What sites reported of its model.
+    /// What sites reported of its model, each for itself.
     #[prost(message, repeated, tag = "6")]
     pub scores: ::prost::alloc::vec::Vec<SiteScore>,
+    /// What is known of its scores in a study that hides those of single sites.
+    #[prost(message, optional, tag = "7")]
+    pub summed: ::core::option::Option<SummedScores>,
+}
+/// How a model did over the patients of several sites, of whom nothing single is known.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SummedScores {
+    /// Sites in the sum; 0 where there is none.
+    #[prost(uint32, tag = "1")]
+    pub sites: u32,
+    /// One per metric.
+    #[prost(message, repeated, tag = "2")]
+    pub scores: ::prost::alloc::vec::Vec<Score>,
+    /// In words, where there is no sum; at most 500 bytes.
+    #[prost(string, tag = "3")]
+    pub missing: ::prost::alloc::string::String,
 }
 /// What a model scored at one site.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1738,6 +1769,8 @@ pub enum RoundPhase {
     Collecting = 3,
     /// For the next model to be made and stored.
     Aggregating = 4,
+    /// For scores of the last model to be summed behind masks.
+    Scoring = 5,
 }
 impl RoundPhase {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1751,6 +1784,7 @@ impl RoundPhase {
             Self::Training => "ROUND_PHASE_TRAINING",
             Self::Collecting => "ROUND_PHASE_COLLECTING",
             Self::Aggregating => "ROUND_PHASE_AGGREGATING",
+            Self::Scoring => "ROUND_PHASE_SCORING",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1761,6 +1795,7 @@ impl RoundPhase {
             "ROUND_PHASE_TRAINING" => Some(Self::Training),
             "ROUND_PHASE_COLLECTING" => Some(Self::Collecting),
             "ROUND_PHASE_AGGREGATING" => Some(Self::Aggregating),
+            "ROUND_PHASE_SCORING" => Some(Self::Scoring),
             _ => None,
         }
     }
@@ -2426,6 +2461,8 @@ pub enum UploadKind {
     Update = 1,
     /// The model that a study starts from; study, round and attempt are not set.
     InitialModel = 2,
+    /// A site's scores of the model of a round, masked.
+    Scores = 3,
 }
 impl UploadKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2437,6 +2474,7 @@ impl UploadKind {
             Self::Unspecified => "UPLOAD_KIND_UNSPECIFIED",
             Self::Update => "UPLOAD_KIND_UPDATE",
             Self::InitialModel => "UPLOAD_KIND_INITIAL_MODEL",
+            Self::Scores => "UPLOAD_KIND_SCORES",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2445,6 +2483,7 @@ impl UploadKind {
             "UPLOAD_KIND_UNSPECIFIED" => Some(Self::Unspecified),
             "UPLOAD_KIND_UPDATE" => Some(Self::Update),
             "UPLOAD_KIND_INITIAL_MODEL" => Some(Self::InitialModel),
+            "UPLOAD_KIND_SCORES" => Some(Self::Scores),
             _ => None,
         }
     }

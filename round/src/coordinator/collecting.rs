@@ -1,9 +1,9 @@
 //! Waiting for updates until all have come or time is up, and adding each as it comes.
 
 use super::event::{Event, Open};
-use super::study::{Admission, Effect, Fold, Study};
+use super::study::{Admission, Effect, Fold, Study, Summed};
 use super::{Rejection, secure};
-use crate::{Invitation, ModelRef, Refusal, RoundId, ToSite, UpdateRef};
+use crate::{Invitation, ModelRef, Refusal, RoundId, Summand, ToSite, UpdateRef};
 use wardround_plan::{Digest, Duration, SiteId, Timestamp};
 
 /// Whether `site` may upload: the round is open, the site is expected, the size is right.
@@ -151,7 +151,7 @@ pub(super) fn advance(study: &mut Study, now: Timestamp) {
         (false, true) if open.counted.len() < min_sites => too_few(study, now),
         (false, true) => {
             let sum = open.sum.expect("at least min_sites >= 1 updates are in the sum");
-            start_apply(study, sum);
+            start_apply(study, now, sum);
         }
         (false, false) => {}
     }
@@ -188,11 +188,16 @@ fn start_fold(study: &mut Study, site: SiteId, update: UpdateRef) {
 }
 
 /// Makes the next model from the sum of all that is counted.
-pub(super) fn start_apply(study: &mut Study, sum: Digest) {
+pub(super) fn start_apply(study: &mut Study, now: Timestamp, sum: Digest) {
     let Some(open) = &study.progress.open else { return };
-    let weights = open.counted.keys().filter_map(|site| study.submission.plan.weight_of(site)).collect();
+    let weights: Vec<u32> = open.counted.keys().filter_map(|site| study.submission.plan.weight_of(site)).collect();
+    let of = match secure::gradients(study, weights.len()) {
+        None => Summed::Updates(weights),
+        Some(Ok(gradients)) => gradients,
+        Some(Err(reason)) => return abandon(study, now, reason),
+    };
     study.applying = true;
-    study.push(Effect::Apply { model: study.progress.model, sum, weights });
+    study.push(Effect::Apply { model: study.progress.model, sum, of });
 }
 
 fn too_few(study: &mut Study, now: Timestamp) {
@@ -204,10 +209,15 @@ fn too_few(study: &mut Study, now: Timestamp) {
 /// Ends the round without a model.
 pub(super) fn abandon(study: &mut Study, now: Timestamp, reason: String) {
     let Some(open) = &study.progress.open else { return };
-    let sum = open.sum;
-    let id = study.progress.id();
+    let (id, sum) = (open.id.clone(), open.sum);
     study.reject_arrived();
-    study.record(now, Event::RoundAbandoned { reason });
+    study.record(
+        now,
+        match id.summand {
+            Summand::Update => Event::RoundAbandoned { reason },
+            Summand::Scores => Event::ScoresMissed { round: id.round, reason },
+        },
+    );
     study.close(id, None);
     study.discard(sum);
     secure::forget(study);
@@ -219,6 +229,13 @@ fn reason(study: &Study, open: &Open) -> String {
     let min_sites = study.submission.plan.study.min_sites;
     let why: Vec<String> = out.chain(missing).collect();
     format!("{} of at least {min_sites} updates came ({})", open.counted.len(), why.join("; "))
+}
+
+/// Why a round failed, with what sites said against it.
+pub(super) fn with_refusals(study: &Study, reason: String) -> String {
+    let out = study.progress.open.iter().flat_map(|open| &open.out);
+    let said: Vec<String> = out.map(|(site, why)| format!("{site}: {why}")).collect();
+    if said.is_empty() { reason } else { format!("{reason} ({})", said.join("; ")) }
 }
 
 /// Refuses a site whose update is not wanted, or not any more.

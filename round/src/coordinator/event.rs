@@ -1,7 +1,7 @@
 //! What happened, as it is stored: the study is the sum of its events.
 
 use super::Rejection;
-use crate::{Attempt, ModelRef, Refusal, ReportedScore, RoundId, StudyOutcome, UpdateRef};
+use crate::{Attempt, ModelRef, Refusal, ReportedScore, RoundId, StudyOutcome, Summand, UpdateRef};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use wardround_plan::{Digest, RoundNumber, SiteId, StudyId, Timestamp};
@@ -95,6 +95,22 @@ pub enum Event {
         /// The scores.
         scores: Vec<ReportedScore>,
     },
+    /// A masked sum of scores was read: nothing is known of any one site.
+    ScoresSummed {
+        /// Of which round's model.
+        round: RoundNumber,
+        /// How many sites are in the sum.
+        sites: u32,
+        /// One score a metric, over the patients of all of them.
+        scores: Vec<ReportedScore>,
+    },
+    /// There is no sum of scores; the study goes on without.
+    ScoresMissed {
+        /// Of which round's model.
+        round: RoundNumber,
+        /// Why, in words.
+        reason: String,
+    },
     /// The study is over.
     StudyEnded {
         /// How.
@@ -125,6 +141,8 @@ pub struct Progress {
     pub(super) attempt: Attempt,
     pub(super) model: ModelRef,
     pub(super) open: Option<Open>,
+    /// The last round whose scores were summed, or given up.
+    pub(super) scored: Option<RoundNumber>,
     /// Why the last attempt at this round was abandoned.
     pub(super) abandoned: Option<String>,
     pub(super) outcome: Option<StudyOutcome>,
@@ -133,6 +151,7 @@ pub struct Progress {
 /// A round that is open.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Open {
+    pub(super) id: RoundId,
     pub(super) cohort: BTreeSet<SiteId>,
     pub(super) closes_at: Timestamp,
     pub(super) counted: BTreeMap<SiteId, UpdateRef>,
@@ -150,22 +169,37 @@ impl Progress {
             attempt: Attempt::FIRST,
             model,
             open: None,
+            scored: None,
             abandoned: None,
             outcome: None,
         }
     }
 
+    /// The open round, or the next to make a model.
     pub(super) fn id(&self) -> RoundId {
-        RoundId { study: self.study.clone(), round: self.round, attempt: self.attempt }
+        match &self.open {
+            Some(open) => open.id.clone(),
+            None => self.id_of(Summand::Update, self.round, self.attempt),
+        }
+    }
+
+    pub(super) fn id_of(&self, summand: Summand, round: RoundNumber, attempt: Attempt) -> RoundId {
+        RoundId { study: self.study.clone(), round, attempt, summand }
+    }
+
+    /// The round that made the last model.
+    pub(super) fn committed(&self) -> Option<RoundNumber> {
+        RoundNumber::new(self.round.get() - 1)
     }
 
     /// Takes an event in. The same function serves the live machine and the replay after a restart.
     pub(super) fn apply(&mut self, event: &Event) {
         match event {
             Event::RoundOpened { id, cohort, closes_at, .. } => {
-                self.round = id.round;
-                self.attempt = id.attempt;
-                self.open = Some(Open::new(cohort.clone(), *closes_at));
+                if id.summand == Summand::Update {
+                    (self.round, self.attempt) = (id.round, id.attempt);
+                }
+                self.open = Some(Open::new(id.clone(), cohort.clone(), *closes_at));
             }
             Event::RoundExtended { closes_at } => self.with_open(|open| open.closes_at = *closes_at),
             Event::UpdateCounted { site, update, sum } => self.with_open(|open| {
@@ -193,6 +227,10 @@ impl Progress {
                 self.attempt = self.attempt.next();
             }
             Event::ScoresReported { .. } => {}
+            Event::ScoresSummed { round, .. } | Event::ScoresMissed { round, .. } => {
+                self.open = None;
+                self.scored = Some(*round);
+            }
             Event::StudyEnded { outcome } => {
                 self.open = None;
                 self.outcome = Some(outcome.clone());
@@ -208,8 +246,8 @@ impl Progress {
 }
 
 impl Open {
-    fn new(cohort: BTreeSet<SiteId>, closes_at: Timestamp) -> Self {
-        Self { cohort, closes_at, counted: BTreeMap::new(), out: BTreeMap::new(), sum: None, session: Vec::new() }
+    fn new(id: RoundId, cohort: BTreeSet<SiteId>, closes_at: Timestamp) -> Self {
+        Self { id, cohort, closes_at, counted: BTreeMap::new(), out: BTreeMap::new(), sum: None, session: Vec::new() }
     }
 
     fn leave(&mut self, site: &SiteId, why: String) {

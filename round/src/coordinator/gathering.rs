@@ -5,23 +5,29 @@
 //! few have agreed.
 
 use super::event::Event;
+use super::scores;
 use super::study::Study;
-use crate::{Invitation, StudyOutcome, ToSite};
+use crate::{Invitation, RoundId, StudyOutcome, ToSite};
 use std::collections::BTreeSet;
 use wardround_plan::{Duration, SiteId, Timestamp};
 
 pub(super) fn advance(study: &mut Study, now: Timestamp) {
-    if let Some(outcome) = over(study) {
+    let scores = scores::next(study);
+    if let Some(outcome) = over(study).filter(|_| scores.is_none()) {
         return study.end(now, outcome);
     }
     let ready = eligible(study);
     if ready.len() < min_sites(study) {
         study.quorum_since = None;
-        return fail_if_hopeless(study, now, ready.len());
+        return match scores {
+            Some(_) => scores::wait(study, now),
+            None => fail_if_hopeless(study, now, ready.len()),
+        };
     }
     study.quorum_since.get_or_insert(now);
-    if deadline(study).is_none_or(|until| until <= now) {
-        open(study, now, ready);
+    if grown_at(study).is_none_or(|until| until <= now) {
+        let id = scores.unwrap_or_else(|| study.progress.id());
+        open(study, now, id, ready);
     }
 }
 
@@ -38,8 +44,15 @@ fn over(study: &Study) -> Option<StudyOutcome> {
     )))
 }
 
-/// When to stop waiting for more than `min_sites`.
+/// When to stop waiting: for more than `min_sites`, or with fewer for scores.
 pub(super) fn deadline(study: &Study) -> Option<Timestamp> {
+    match study.quorum_since {
+        Some(_) => grown_at(study),
+        None => scores::give_up_at(study),
+    }
+}
+
+fn grown_at(study: &Study) -> Option<Timestamp> {
     let patience = Duration::from_s(study.submission.plan.study.gather_s);
     let since = study.quorum_since?;
     study.presence.may_grow_until(patience).map(|until| until.min(since + patience))
@@ -50,10 +63,10 @@ fn eligible(study: &Study) -> BTreeSet<SiteId> {
     study.presence.ready().into_iter().filter(|site| study.submission.plan.weight_of(site).is_some()).collect()
 }
 
-fn open(study: &mut Study, now: Timestamp, cohort: BTreeSet<SiteId>) {
+fn open(study: &mut Study, now: Timestamp, id: RoundId, cohort: BTreeSet<SiteId>) {
     let closes_at = now + Duration::from_s(study.submission.plan.study.deadline_s);
-    let (id, model) = (study.progress.id(), study.progress.model);
-    study.quorum_since = None;
+    let model = study.progress.model;
+    (study.quorum_since, study.scores_since) = (None, None);
     study.record(now, Event::RoundOpened { id: id.clone(), cohort: cohort.clone(), model, closes_at });
     for site in &cohort {
         study.presence.progress(site, None);

@@ -12,6 +12,7 @@ mod event;
 mod gathering;
 mod presence;
 mod rejection;
+mod scores;
 mod secure;
 mod study;
 mod witness;
@@ -23,5 +24,5 @@ mod tests;
 
 pub use event::{Event, Progress, Recorded, Sealed};
 pub use rejection::Rejection;
-pub use study::{Admission, Effect, Fold, Input, Phase, SitePhase, SiteView, Study, Submission, View};
+pub use study::{Admission, Effect, Fold, Input, Phase, SitePhase, SiteView, Study, Submission, Summed, View};
 pub use witness::Witness;

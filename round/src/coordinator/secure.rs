@@ -5,20 +5,21 @@
 //! survivors for a round, ever.
 
 use super::Rejection;
-use super::collecting;
 use super::event::{Event, Open, Sealed};
-use super::study::{Effect, Study};
-use crate::masking::{encoding, masked_bytes_max, vector_shape};
-use crate::{RoundId, ToSite, UpdateRef};
+use super::study::{Effect, Study, Summed};
+use super::{collecting, scores};
+use crate::masking::{SumTerms, masked_bytes_max, session_round};
+use crate::{RoundId, Summand, ToSite, UpdateRef};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use wardround_plan::{Digest, Duration, SiteId, Timestamp};
+use wardround_plan::{Digest, Duration, Plan, SiteId, Timestamp};
+use wardround_privacy::StudyCost;
 use wardround_secagg::roster::Roster;
 use wardround_secagg::server::{
     CompleteUpload, Server, ServerEvent, ServerOutput, ServerStage, Unmasker, UploadReceiver,
 };
 use wardround_secagg::session::{Graph, SUITE, SessionParams, Thresholds};
-use wardround_secagg::wire::{Attempt, ClientId, ConfigDigest, Index, ModelDigest, Round, StudyId};
+use wardround_secagg::wire::{Attempt, ClientId, ConfigDigest, Index, ModelDigest, StudyId};
 
 /// What a study with secure aggregation knows beside its events.
 #[derive(Default)]
@@ -29,11 +30,21 @@ pub(super) struct Secure {
     unmasking: bool,
     /// The sum without masks, while the next model is made from it.
     unmasked: Option<Digest>,
+    /// What the plan costs its patients, once it was asked for.
+    cost: Option<Arc<StudyCost>>,
 }
 
 impl Secure {
     pub(super) fn new(roster: Option<Arc<Roster>>) -> Self {
         Self { roster, ..Self::default() }
+    }
+
+    /// What the plan costs its patients; `None` where they pay nothing, or no noise keeps its promise.
+    fn cost(&mut self, plan: &Plan) -> Option<Arc<StudyCost>> {
+        if self.cost.is_none() {
+            self.cost = StudyCost::of(plan).ok().map(Arc::new);
+        }
+        self.cost.clone()
     }
 }
 
@@ -143,10 +154,33 @@ pub(super) fn unmasked(study: &mut Study, now: Timestamp, sum: Result<Digest, St
     match sum {
         Ok(sum) => {
             study.secure.unmasked = Some(sum);
-            collecting::start_apply(study, sum);
+            match study.progress.id().summand {
+                Summand::Update => collecting::start_apply(study, now, sum),
+                Summand::Scores => scores::start_reading(study, sum),
+            }
         }
         Err(reason) => collecting::abandon(study, now, reason),
     }
+}
+
+/// How the change of the model is read from a sum of gradients over `sites` sites; `None` where updates were summed.
+///
+/// # Errors
+/// In words: the plan's noise cannot be derived.
+pub(super) fn gradients(study: &mut Study, sites: usize) -> Option<Result<Summed, String>> {
+    study.submission.plan.privacy.patients()?.share?;
+    let cost = study.secure.cost(&study.submission.plan);
+    let thresholds = study.secure.session.as_ref().map(|session| session.server.params().thresholds);
+    let (id, plan) = (study.progress.id(), &study.submission.plan);
+    let terms = thresholds
+        .ok_or_else(|| "no session is open".into())
+        .and_then(|thresholds| SumTerms::of(plan, cost.as_deref(), id.summand, &study.progress.model, thresholds));
+    let patients = f64::from(plan.training.expected_batch_patients.unwrap_or(1)) * sites as f64;
+    let per_step = plan.learning_rate(id.round, 0) / patients;
+    Some(terms.and_then(|terms| {
+        let noise = terms.noise.ok_or("the plan shares no noise")?;
+        Ok(Summed::Gradients { per_unit: -per_step * noise.grid().step() })
+    }))
 }
 
 /// Opens the session when all are ready or time is up; ends its stages when theirs is.
@@ -159,8 +193,12 @@ pub(super) fn advance(study: &mut Study, now: Timestamp) {
     }
     match &study.secure.session {
         None => open_when_ready(study, now),
-        Some(session) if session.server.stage() == ServerStage::Closed => start_unmasking(study),
+        Some(session) if session.server.stage() == ServerStage::Closed => {}
         Some(_) => end_stage(study, now),
+    }
+    // Also where the last stage was ended just now: nobody will say anything more that could bring us back here.
+    if study.secure.session.as_ref().is_some_and(|session| session.server.stage() == ServerStage::Closed) {
+        start_unmasking(study);
     }
 }
 
@@ -195,8 +233,8 @@ pub(super) fn restore(study: &mut Study, now: Timestamp) {
 
 /// A round is over, and with it all that belongs to it.
 pub(super) fn forget(study: &mut Study) {
-    let roster = study.secure.roster.take();
-    let over = std::mem::replace(&mut study.secure, Secure::new(roster));
+    let (roster, cost) = (study.secure.roster.take(), study.secure.cost.take());
+    let over = std::mem::replace(&mut study.secure, Secure { cost, ..Secure::new(roster) });
     study.discard(over.unmasked);
 }
 
@@ -209,7 +247,8 @@ fn open_when_ready(study: &mut Study, now: Timestamp) {
     }
     let here = |site: &&SiteId| study.secure.ready.contains(*site) && study.presence.is_present(site);
     let sites: Vec<SiteId> = open.pending().filter(here).cloned().collect();
-    match open_session(study, sites, now) {
+    let cost = study.secure.cost(&study.submission.plan);
+    match open_session(study, cost.as_deref(), sites, now) {
         Ok((session, outputs)) => {
             study.secure.session = Some(session);
             perform(study, now, outputs);
@@ -218,7 +257,12 @@ fn open_when_ready(study: &mut Study, now: Timestamp) {
     }
 }
 
-fn open_session(study: &Study, sites: Vec<SiteId>, now: Timestamp) -> Result<(Session, Vec<ServerOutput>), String> {
+fn open_session(
+    study: &Study,
+    cost: Option<&StudyCost>,
+    sites: Vec<SiteId>,
+    now: Timestamp,
+) -> Result<(Session, Vec<ServerOutput>), String> {
     let plan = &study.submission.plan;
     let roster = study
         .secure
@@ -231,25 +275,26 @@ fn open_session(study: &Study, sites: Vec<SiteId>, now: Timestamp) -> Result<(Se
     let few = || format!("{ready} sites are ready and on the roster, too few for a sum that hides them");
     let thresholds = plan.secagg.threshold(ready as u32).filter(|_| ready >= plan.study.min_sites as usize);
     let (threshold, corrupt) = thresholds.ok_or_else(few)?;
-    let vector = vector_shape(study.progress.model.bytes).ok_or("the model is too large for secure aggregation")?;
+    let thresholds = Thresholds { threshold, corrupt, honest_min: HONEST_MIN };
+    let id = study.progress.id();
+    let terms = SumTerms::of(plan, cost, id.summand, &study.progress.model, thresholds)?;
     let mut participants: Vec<ClientId> = sites.iter().map(ClientId::of_site).collect();
     participants.sort_unstable();
-    let id = study.progress.id();
     let params = SessionParams {
         suite: SUITE,
         federation: roster.federation(),
         study: StudyId::of_study(&id.study),
-        round: Round(u64::from(id.round.get())),
+        round: session_round(&id),
         attempt: Attempt(id.attempt.get()),
         model: ModelDigest(study.progress.model.digest),
         config: ConfigDigest(plan.digest().0),
         roster: roster.digest(),
         participants,
-        thresholds: Thresholds { threshold, corrupt, honest_min: HONEST_MIN },
+        thresholds,
         graph: Graph::Complete,
-        vector,
-        encoding: encoding(plan, &vector),
-        noise: None,
+        vector: terms.vector,
+        encoding: terms.encoding,
+        noise: terms.proposed_noise(),
     };
     let (server, outputs) = Server::open(params, roster, now);
     let sites = participants_of(&server, sites);
@@ -282,7 +327,7 @@ fn start_unmasking(study: &mut Study) {
     study.push(Effect::Unmask { id, sum });
 }
 
-/// Sites that are not worth waiting for have left; a stage whose time is up is over.
+/// Sites that refused or are not worth waiting for have left; a stage whose time is up is over.
 fn end_stage(study: &mut Study, now: Timestamp) {
     let Some(open) = &study.progress.open else { return };
     let Some(session) = &study.secure.session else { return };
@@ -290,7 +335,8 @@ fn end_stage(study: &mut Study, now: Timestamp) {
         let outputs = study.secure.session.as_mut().map(|session| session.server.deadline()).unwrap_or_default();
         return perform(study, now, outputs);
     }
-    let gone = |site: &&SiteId| !collecting::still_worth_waiting(study, site, now) && !session.left.contains(*site);
+    let lost = |site: &SiteId| open.out.contains_key(site) || !collecting::still_worth_waiting(study, site, now);
+    let gone = |site: &&SiteId| lost(site) && !session.left.contains(*site);
     let gone: Vec<SiteId> = session.sites.iter().filter(gone).cloned().collect();
     for site in gone {
         let Some(session) = study.secure.session.as_mut() else { return };
@@ -331,7 +377,10 @@ fn carry_out(study: &mut Study, now: Timestamp, outputs: Vec<ServerOutput>) {
                 let Some(site) = session.sites.get(place_of(to)).cloned() else { continue };
                 study.send(site, ToSite::Secagg(id.clone(), message));
             }
-            ServerOutput::Failed(failure) => collecting::abandon(study, now, failure.to_string()),
+            ServerOutput::Failed(failure) => {
+                let reason = collecting::with_refusals(study, failure.to_string());
+                collecting::abandon(study, now, reason);
+            }
             ServerOutput::Recover | ServerOutput::Persist(_) => {}
         }
     }

@@ -2,19 +2,19 @@
 //! coordinator are lost at every step.
 
 use super::*;
-use crate::masking::{encoding, frame, frame_length, vector_shape};
-use crate::{FromSite, Invitation, ModelRef, RoundId, ToSite, UpdateRef};
+use crate::masking::{SumTerms, frame, frame_length, session_round, vector_shape};
+use crate::{FromSite, Invitation, ModelRef, ReportedScore, RoundId, Score, Summand, ToSite, UpdateRef, tally};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use wardround_plan::{Digest, Plan, SiteId, Timestamp};
+use wardround_plan::{Digest, Duration, MetricName, Plan, SiteId, Timestamp};
 use wardround_secagg::client::{self, Client, History, JournalRecord, Output, Trained};
 use wardround_secagg::ring::{Rounding, Update, Weight};
 use wardround_secagg::roster::{Enrolment, Roster, SigningKey};
 use wardround_secagg::server::accumulate;
 use wardround_secagg::session::{Lane, TAIL_WORDS};
-use wardround_secagg::wire::{ClientId, ConfigDigest, FederationId, ModelDigest, Round, StudyId};
+use wardround_secagg::wire::{ClientId, ConfigDigest, FederationId, ModelDigest, StudyId};
 
 const NAMES: [&str; 4] = ["anna", "bea", "clara", "dora"];
 const COORDINATES: usize = 5000;
@@ -50,7 +50,27 @@ kind = "fedavg"
 weighting = "equal"
 [evaluation]
 metrics = ["dice.foreground"]
+every = 2
 "#;
+
+/// What a site measured of every model: a mean, and patients.
+fn score(name: &str) -> Score {
+    let patients = u32::from(name.as_bytes()[0]) - 90;
+    Score { metric: MetricName::DiceForeground, mean: f64::from(patients) / 16.0, patients }
+}
+
+/// The words of a site's scores: 2^-20 divides every sum here.
+fn words(name: &str) -> Vec<i64> {
+    tally::write(&plan(), &[ReportedScore::Exact(score(name))]).expect("a good score")
+}
+
+/// The score of all patients of these sites together.
+fn pooled(names: &[&str]) -> ReportedScore {
+    let each = names.iter().map(|name| score(name));
+    let patients: u32 = each.clone().map(|score| score.patients).sum();
+    let sum: f64 = each.map(|score| score.mean * f64::from(score.patients)).sum();
+    ReportedScore::Exact(Score { metric: MetricName::DiceForeground, mean: sum / f64::from(patients), patients })
+}
 
 fn site(name: &str) -> SiteId {
     SiteId::new(name).expect("a name")
@@ -99,6 +119,8 @@ struct House {
     nodes: BTreeMap<SiteId, Node>,
     blobs: BTreeMap<Digest, Vec<u8>>,
     events: Vec<Event>,
+    /// When each round made its model.
+    committed: Vec<Timestamp>,
     mail: VecDeque<(SiteId, ToSite)>,
     /// What was summed, and over how many sites.
     sums: Vec<(Vec<i64>, usize)>,
@@ -137,8 +159,9 @@ impl House {
         let nodes = NAMES.iter().zip(keys).map(node).collect();
         let study = Study::new(submission(), Some(roster.clone()));
         let (blobs, mail) = (BTreeMap::new(), VecDeque::new());
+        let (events, committed, sums) = (vec![], vec![], vec![]);
         let mut house =
-            Self { study, roster, nodes, blobs, events: vec![], mail, sums: vec![], now, rng, restart_after: None };
+            Self { study, roster, nodes, blobs, events, committed, mail, sums, now, rng, restart_after: None };
         house.feed(Input::Roster(NAMES.iter().map(|name| site(name)).collect()));
         house
     }
@@ -207,7 +230,10 @@ impl House {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Persist(recorded) => self.events.push(recorded.event),
+            Effect::Persist(recorded) => {
+                self.committed.extend(matches!(recorded.event, Event::RoundCommitted { .. }).then_some(recorded.at));
+                self.events.push(recorded.event);
+            }
             Effect::Send(to, message) => self.mail.push_back((to, message)),
             Effect::FoldMasked(fold) => {
                 let answer = match self.fold(&fold) {
@@ -220,16 +246,30 @@ impl House {
                 let answer = Input::Unmasked(self.unmask(sum));
                 self.study.handle(self.now, answer).expect("the shell is believed");
             }
-            Effect::Apply { model, sum, weights } => {
+            Effect::Apply { model, sum, of } => {
                 let words: Vec<i64> =
                     self.blobs[&sum].as_chunks().0.iter().map(|word| i64::from_le_bytes(*word)).collect();
+                let Summed::Updates(weights) = of else { panic!("no gradients are summed here") };
                 self.sums.push((words, weights.len()));
                 let next = ModelRef { digest: Digest::of(model.digest.as_bytes()), bytes: model.bytes };
                 self.study.handle(self.now, Input::Applied(next)).expect("the shell is believed");
             }
+            Effect::Read(sum) => {
+                let words = self.blobs[&sum].as_chunks().0.iter().map(|word| i64::from_le_bytes(*word)).collect();
+                self.study.handle(self.now, Input::SumRead(words)).expect("the shell is believed");
+            }
             Effect::Fold(_) => panic!("no update of a masked round is seen"),
             Effect::Receipt(..) | Effect::Discard(_) => {}
         }
+    }
+
+    /// Round, sites and scores of every sum of scores.
+    fn scores(&self) -> Vec<(u32, u32, Vec<ReportedScore>)> {
+        let summed = |event: &Event| match event {
+            Event::ScoresSummed { round, sites, scores } => Some((round.get(), *sites, scores.clone())),
+            _ => None,
+        };
+        self.events.iter().filter_map(summed).collect()
     }
 
     fn keep(&mut self, bytes: Vec<u8>) -> Digest {
@@ -282,12 +322,13 @@ impl House {
     fn begin(&mut self, to: &SiteId, invitation: Invitation) {
         let node = self.nodes.get_mut(to).expect("known");
         if node.session.as_ref().is_none_or(|(id, _)| *id != invitation.id) {
+            let vector = vector_shape(&plan(), invitation.id.summand, &invitation.model).expect("small");
             let trained = Trained {
                 study: StudyId::of_study(&invitation.id.study),
-                round: Round(u64::from(invitation.id.round.get())),
+                round: session_round(&invitation.id),
                 model: ModelDigest(invitation.model.digest),
                 config: ConfigDigest(plan().digest().0),
-                coordinates: COORDINATES as u64,
+                coordinates: vector.coordinates(),
             };
             let client = Client::new(node.seat.clone(), trained, History::new(node.journal.iter().copied()));
             node.session = Some((invitation.id.clone(), client));
@@ -308,7 +349,8 @@ impl House {
                 Output::Persist(record) => self.nodes.get_mut(to).expect("known").journal.push(record),
                 Output::Send(message) => self.say(to, id, message),
                 Output::Encode => self.upload(to, id),
-                Output::Agreed(_) | Output::Finished | Output::Aborted(_) => {}
+                Output::Aborted(refusal) => self.refuse(to, id, refusal.to_string()),
+                Output::Agreed(_) | Output::Finished => {}
             }
         }
     }
@@ -317,6 +359,11 @@ impl House {
         if self.survives(from) {
             self.feed(Input::Said(from.clone(), FromSite::Secagg(id.clone(), message)));
         }
+    }
+
+    fn refuse(&mut self, from: &SiteId, id: &RoundId, why: String) {
+        let answer = Err(crate::Refusal::new(crate::RefusalReason::PrivacyRequired, why));
+        self.feed(Input::Said(from.clone(), FromSite::RoundAnswer { id: id.clone(), answer }));
     }
 
     /// False where the site is lost before it can send.
@@ -332,13 +379,18 @@ impl House {
     }
 
     fn upload(&mut self, from: &SiteId, id: &RoundId) {
-        let values = values(from.as_str());
+        let (values, words) = (values(from.as_str()), words(from.as_str()));
+        let addend = match id.summand {
+            Summand::Update => Update::Reals(&values),
+            Summand::Scores => Update::Integers(&words),
+        };
         let now = self.now;
         let node = self.nodes.get_mut(from).expect("known");
         let Some((_, mut client)) = node.session.take() else { return };
-        let shape = vector_shape(4 * COORDINATES as u64).expect("small");
-        assert_eq!(client.params().map(|params| params.encoding), Some(encoding(&plan(), &shape)));
-        let contribution = client.prepare(Update::Reals(&values), Weight::ONE, Rounding::Nearest, &mut self.rng);
+        let params = client.params().expect("a session");
+        let terms = SumTerms::of(&plan(), None, id.summand, &submission().model, params.thresholds).expect("small");
+        assert_eq!((params.vector, params.encoding), (terms.vector, terms.encoding));
+        let contribution = client.prepare(addend, Weight::ONE, Rounding::Nearest, &mut self.rng);
         let contribution = contribution.expect("asked for").expect("a sound update");
         let mut file = Vec::new();
         let mut write = |outputs: Vec<Output>| {
@@ -350,7 +402,7 @@ impl House {
         let outputs;
         (client, outputs) = client.handle(now, client::Event::Contribute(contribution, None), &mut self.rng);
         write(outputs);
-        while let Some(chunk) = client.next_chunk(Update::Reals(&values)).expect("the same update") {
+        while let Some(chunk) = client.next_chunk(addend).expect("the same update") {
             write(vec![Output::Send(chunk)]);
         }
         let (client, outputs) = client.handle(now, client::Event::Uploaded, &mut self.rng);
@@ -387,6 +439,7 @@ fn the_sum_of_masked_updates_is_the_sum_of_the_updates() {
     for (sum, sites) in &house.sums {
         assert!(*sum == sum_of(&NAMES) && *sites == 4);
     }
+    assert_eq!(house.scores(), [(2, 4, vec![pooled(&NAMES)])], "of the last round's model, over all four");
 }
 
 #[test]
@@ -402,7 +455,55 @@ fn a_site_lost_at_any_message_leaves_a_sum_of_the_others_or_of_all() {
         assert!(house.sums[0].0 == first, "lost at message {lost}");
         assert!(house.sums[1].0 == sum_of(&["anna", "bea", "dora"]), "lost at message {lost}");
         assert_eq!(house.sums.len(), 2);
+        assert_eq!(house.scores(), [(2, 3, vec![pooled(&["anna", "bea", "dora"])])], "lost at message {lost}");
     }
+}
+
+#[test]
+fn a_site_lost_while_scores_are_summed_leaves_those_of_the_others_or_of_all() {
+    for lost in 0..5 {
+        let mut house = House::new();
+        house.node("clara").dies_after = Some(2 * 5 + lost);
+        house.run();
+        assert_eq!(house.study.view().outcome, Some(crate::StudyOutcome::Finished), "lost at message {lost}");
+        let in_sum = if lost < 3 { &["anna", "bea", "dora"][..] } else { &NAMES };
+        let sites = in_sum.len() as u32;
+        assert_eq!(house.scores(), [(2, sites, vec![pooled(in_sum)])], "lost at message {lost}");
+    }
+}
+
+#[test]
+fn a_lost_site_holds_a_round_up_until_it_is_given_up_and_no_longer() {
+    for lost in 0..5 {
+        let mut house = House::new();
+        let begun = house.now;
+        house.node("clara").dies_after = Some(lost);
+        house.run();
+        assert_eq!(house.committed[0], begun + Duration::from_s(20), "lost at message {lost}: its absence_s");
+    }
+}
+
+#[test]
+fn a_study_ends_without_scores_where_too_few_sites_are_left_to_hide_each_other() {
+    let mut house = House::new();
+    house.node("clara").dies_after = Some(2 * 5);
+    house.node("dora").dies_after = Some(2 * 5 + 1);
+    house.run();
+    assert_eq!(house.study.view().outcome, Some(crate::StudyOutcome::Finished));
+    assert_eq!(house.scores(), []);
+    assert!(house.events.iter().any(|event| matches!(event, Event::ScoresMissed { .. })), "and says so");
+}
+
+#[test]
+fn scores_of_one_site_are_not_taken() {
+    let mut house = House::new();
+    house.run();
+    house.study = Study::restore(house.now, submission(), None, house.events.iter().take(20).cloned());
+    let scores = vec![ReportedScore::Exact(score("anna"))];
+    let report = FromSite::Scores { study: plan().study.name, round: wardround_plan::RoundNumber::FIRST, scores };
+    house.study.handle(house.now, Input::Roster([site("anna")].into())).expect("enrolled");
+    let refused = house.study.handle(house.now, Input::Said(site("anna"), report));
+    assert_eq!(refused, Err(Rejection::NotExpected(site("anna"))));
 }
 
 #[test]
@@ -416,6 +517,8 @@ fn a_coordinator_lost_after_any_event_ends_with_the_same_sums() {
         house.run();
         assert_eq!(house.study.view().outcome, Some(crate::StudyOutcome::Finished), "after event {after}");
         assert!(house.sums.iter().all(|(sum, _)| *sum == sum_of(&NAMES)), "after event {after} of {events}");
+        let scores = house.scores();
+        assert!(scores.iter().all(|(.., score)| *score == [pooled(&NAMES)]), "after event {after}: {scores:?}");
     }
 }
 
@@ -429,6 +532,36 @@ fn too_few_sites_give_no_sum() {
     assert!(house.sums.is_empty());
     let signed = |node: &Node| node.journal.iter().any(|record| record.stage == client::JournalStage::Signed);
     assert!(!house.nodes.values().any(signed), "nobody signed, so nobody gave shares");
+}
+
+#[test]
+fn sites_that_refuse_a_session_are_not_waited_for_and_say_why() {
+    let mut house = House::new();
+    let begun = house.now;
+    let signed = JournalRecord {
+        study: StudyId::of_study(&plan().study.name),
+        round: wardround_secagg::wire::Round(1),
+        attempt: wardround_secagg::wire::Attempt(1),
+        session: wardround_secagg::wire::SessionId(Digest::of(b"before")),
+        stage: client::JournalStage::Signed,
+    };
+    house.nodes.values_mut().for_each(|node| node.journal.push(signed));
+    house.run();
+    let Some(crate::StudyOutcome::Failed(reason)) = house.study.view().outcome else { panic!("nobody takes part") };
+    let words = ["0 sites are left after Keys", "anna: ", "dora: ", "has signed for a sum of this round already"];
+    assert!(words.iter().all(|words| reason.contains(words)), "{reason}");
+    assert_eq!(house.now, begun, "in no time");
+}
+
+#[test]
+fn one_that_refuses_a_session_is_not_waited_for_by_the_others() {
+    let mut house = House::new();
+    let begun = house.now;
+    house.node("dora").seat.policy.cohort_min = 5;
+    house.run();
+    assert_eq!(house.study.view().outcome, Some(crate::StudyOutcome::Finished));
+    assert!(house.sums.iter().all(|(sum, _)| *sum == sum_of(&["anna", "bea", "clara"])));
+    assert_eq!(house.now, begun, "in no time");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::event::{Event, Progress, Recorded};
 use super::presence::{Presence, Standing};
 use super::secure::{self, Secure};
-use super::{Rejection, collecting, gathering};
+use super::{Rejection, collecting, gathering, scores};
 use crate::{Closing, Ending, FromSite, ModelRef, Offer, Refusal, RoundId, StudyOutcome, ToSite, UpdateRef};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -45,6 +45,8 @@ pub enum Input {
     MaskedFolded(Digest, CompleteUpload),
     /// An [`Effect::Unmask`] is done: the sum without masks, or why there is none.
     Unmasked(Result<Digest, String>),
+    /// An [`Effect::Read`] is done: the sum's words.
+    SumRead(Vec<i64>),
     /// An [`Effect::Apply`] is done: the next model.
     Applied(ModelRef),
     /// The study lead ends the study.
@@ -70,19 +72,33 @@ pub enum Effect {
         /// The running sum.
         sum: Digest,
     },
+    /// Read a sum of scores, which is short, and answer with `SumRead`.
+    Read(Digest),
     /// Make the next model from the running sum and answer with `Applied`.
     Apply {
         /// The model the sites started from.
         model: ModelRef,
         /// The running sum.
         sum: Digest,
-        /// The weights of the sites in it.
-        weights: Vec<u32>,
+        /// What it is a sum of.
+        of: Summed,
     },
     /// Tell the site that waits for the receipt of its upload.
     Receipt(SiteId, RoundId, Result<(), Rejection>),
     /// A stored sum is of no more use.
     Discard(Digest),
+}
+
+/// What a running sum is a sum of, and how the mean change of the model is read from it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Summed {
+    /// Updates in units of 2^-32, each times its site's weight; these are the weights.
+    Updates(Vec<u32>),
+    /// Clipped gradients with shared noise: a unit of the sum changes the model by this much (FedSGD, McMahan et al. 2017).
+    Gradients {
+        /// Below zero: minus the step size times the grid's step, over the expected number of patients of all sites.
+        per_unit: f64,
+    },
 }
 
 /// One addition to the running sum.
@@ -116,7 +132,7 @@ pub enum Phase {
     Gathering,
     /// Sites train and send.
     Collecting,
-    /// The next model is being made.
+    /// The next model is being made, or a sum of scores read.
     Applying,
     /// Over.
     Ended,
@@ -174,6 +190,8 @@ pub struct Study {
     pub(super) folding: Option<(SiteId, UpdateRef)>,
     pub(super) applying: bool,
     pub(super) quorum_since: Option<Timestamp>,
+    /// Since when too few sites have been there for a sum of scores.
+    pub(super) scores_since: Option<Timestamp>,
     pub(super) secure: Secure,
     effects: VecDeque<Effect>,
 }
@@ -192,6 +210,7 @@ impl Study {
             folding: None,
             applying: false,
             quorum_since: None,
+            scores_since: None,
             secure: Secure::new(roster),
             effects: VecDeque::new(),
         }
@@ -318,6 +337,7 @@ impl Study {
             Input::Uploaded(site, id, update, bytes) => collecting::uploaded(self, site, id, update, bytes)?,
             Input::MaskedFolded(sum, complete) => secure::folded(self, now, sum, complete),
             Input::Unmasked(sum) => secure::unmasked(self, now, sum),
+            Input::SumRead(words) => scores::read(self, now, &words),
             Input::Folded(sum) => collecting::folded(self, now, sum),
             Input::FoldRefused(rejection) => collecting::fold_refused(self, now, rejection),
             Input::Applied(model) => collecting::applied(self, now, model),
@@ -370,7 +390,8 @@ impl Study {
         Ok(())
     }
 
-    /// Scores are taken for committed rounds only, and once for each site and round by the report that reads them.
+    /// Scores of one site are taken for committed rounds only, and once for each by the report that reads them; never in a study
+    /// that sums them.
     fn scored(
         &mut self,
         now: Timestamp,
@@ -380,7 +401,7 @@ impl Study {
         scores: Vec<crate::ReportedScore>,
     ) -> Result<(), Rejection> {
         let known = *study == self.progress.study && round < self.progress.round && self.presence.is_enrolled(&site);
-        if !known {
+        if !known || self.is_masked() {
             return Err(Rejection::NotExpected(site));
         }
         self.record(now, Event::ScoresReported { site, round, scores });

@@ -60,6 +60,7 @@ fn id(round: u32, attempt: u32) -> RoundId {
         study: submission().plan.study.name,
         round: RoundNumber::new(round).expect("from 1"),
         attempt: Attempt::new(attempt).expect("from 1"),
+        summand: crate::Summand::Update,
     }
 }
 
@@ -102,7 +103,7 @@ impl Shell {
                 Effect::Send(to, message) => self.sent.push((to, message)),
                 Effect::Receipt(to, _, result) => self.receipts.push((to, result)),
                 Effect::Discard(_) => {}
-                Effect::FoldMasked(_) | Effect::Unmask { .. } => panic!("the plan shows its updates"),
+                Effect::FoldMasked(_) | Effect::Unmask { .. } | Effect::Read(_) => panic!("the plan shows its updates"),
                 Effect::Fold(fold) => {
                     let answer = if self.refuse_folds {
                         Input::FoldRefused(Rejection::Content("NaN".into()))
@@ -112,7 +113,8 @@ impl Shell {
                     };
                     self.study.handle(at(now), answer).expect("the shell is believed");
                 }
-                Effect::Apply { weights, .. } => {
+                Effect::Apply { of: Summed::Gradients { .. }, .. } => panic!("no gradients are summed here"),
+                Effect::Apply { of: Summed::Updates(weights), .. } => {
                     let model = ModelRef { digest: Digest::of(&[weights.len() as u8, 99]), bytes: 40 };
                     self.study.handle(at(now), Input::Applied(model)).expect("the shell is believed");
                 }

@@ -25,6 +25,16 @@ pub enum Event {
         model: ModelRef,
         /// The update.
         update: UpdateRef,
+        /// The plan that it was made by; not known of updates from before this was written down.
+        #[serde(default)]
+        plan: Option<PlanDigest>,
+    },
+    /// Masked words leave from now on: what must not be in two sums is in this one.
+    Masking {
+        /// The round.
+        id: RoundId,
+        /// The model that was trained from, or measured.
+        model: ModelRef,
     },
     /// The coordinator has the update in its sum.
     Sent {

@@ -2,12 +2,12 @@
 
 use super::Event;
 use crate::{
-    Closing, Ending, FromSite, Invitation, ModelRef, Offer, Refusal, ReportedScore, RoundId, Score, StudyOutcome,
-    ToSite, UpdateRef,
+    Closing, Ending, FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, ReportedScore, RoundId, Score,
+    StudyOutcome, Summand, ToSite, UpdateRef,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
-use wardround_plan::{LedgerHead, PlanDigest, RoundNumber, StudyId, Timestamp};
+use wardround_plan::{Digest, LedgerHead, PlanDigest, RoundNumber, StudyId, Timestamp};
 
 /// What can happen to a site.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub enum Input {
     Trained(RoundId, Result<UpdateRef, Refusal>),
     /// Training stopped early because its round is over.
     TrainingCancelled(RoundId),
+    /// Masked words of this round leave from now on; the shell has stored [`Event::Masking`].
+    Masking(RoundId, ModelRef),
     /// The upload is done, or not.
     Uploaded(RoundId, Result<(), UploadFailure>),
     /// The site's privacy ledger has come this far, durably.
@@ -39,6 +41,10 @@ pub struct Terms {
     pub evaluate_every: NonZeroU32,
     /// The last round, which is always evaluated.
     pub rounds: u32,
+    /// Whether scores leave in a masked sum only.
+    pub hides_scores: bool,
+    /// Whether an update may go into one sum only, since its noise is shared and was paid for once.
+    pub one_sum: bool,
 }
 
 /// Why an upload did not end with a receipt.
@@ -48,6 +54,19 @@ pub enum UploadFailure {
     Broken,
     /// The coordinator does not want it.
     Rejected(String),
+    /// This site takes no part in the sum that is proposed.
+    Refused(Refusal),
+}
+
+impl UploadFailure {
+    /// Why the update will not be in this sum; nothing where it is tried again.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Broken => None,
+            Self::Rejected(reason) => Some(reason),
+            Self::Refused(refusal) => Some(refusal.text()),
+        }
+    }
 }
 
 /// A committed model to be measured.
@@ -92,6 +111,8 @@ pub enum Effect {
     /// Bring the stored update, and the model it started from, into the sum, masked if the plan says so, and answer with
     /// `Uploaded`.
     Upload(RoundId, ModelRef, UpdateRef),
+    /// Bring these scores of that model into a masked sum, if they may leave the site, and answer with `Uploaded`.
+    SumScores(RoundId, ModelRef, Vec<ReportedScore>),
     /// Hand a message to the secure aggregation of this round, if the site takes part in one.
     Secagg(RoundId, Vec<u8>),
     /// The round is over: its secure aggregation needs nothing more. It answers with `Uploaded` all the same.
@@ -109,6 +130,8 @@ pub struct Site {
     jobs: VecDeque<Job>,
     busy: Option<Job>,
     ledger: Option<LedgerHead>,
+    /// A round that ended while it was trained for.
+    over: Option<RoundId>,
     effects: VecDeque<Effect>,
 }
 
@@ -117,7 +140,11 @@ pub struct Site {
 struct Part {
     /// Accepted by the policy on this connection.
     terms: Option<Terms>,
+    /// The plan that was last decided on.
+    plan: Option<PlanDigest>,
     trained: Option<Trained>,
+    /// Models whose scores went into a sum, and for which round.
+    told: BTreeMap<Digest, RoundNumber>,
     last_evaluated: Option<(Evaluation, Vec<ReportedScore>)>,
     ended: bool,
 }
@@ -125,6 +152,7 @@ struct Part {
 /// An update that is stored. It serves every attempt at its round that starts from the same model.
 #[derive(Clone)]
 struct Trained {
+    plan: Option<PlanDigest>,
     round: RoundNumber,
     model: ModelRef,
     update: UpdateRef,
@@ -135,6 +163,7 @@ enum Job {
     Train(Invitation),
     Upload(RoundId, ModelRef, UpdateRef),
     Evaluate(Evaluation),
+    SumScores(RoundId, Evaluation),
 }
 
 impl Site {
@@ -162,7 +191,8 @@ impl Site {
             Input::Decided(study, plan, decision) => self.decided(now, study, plan, decision),
             Input::Trained(id, result) => self.trained(now, id, result),
             Input::TrainingCancelled(id) => drop(self.finish_training(&id)),
-            Input::Uploaded(id, result) => self.uploaded(now, &id, result),
+            Input::Masking(id, model) => self.masking(id, model),
+            Input::Uploaded(id, result) => self.uploaded(now, id, result),
             Input::Ledger(head) => {
                 self.ledger = Some(head).filter(|head| *head != LedgerHead::EMPTY);
                 self.tell_ledger();
@@ -210,7 +240,8 @@ impl Site {
     fn decided(&mut self, now: Timestamp, study: StudyId, plan: PlanDigest, decision: Result<Terms, Refusal>) {
         let part = self.studies.entry(study.clone()).or_default();
         part.terms = decision.as_ref().ok().copied();
-        let last = part.last_evaluated.clone().filter(|_| part.terms.is_some());
+        part.plan = Some(plan);
+        let last = part.last_evaluated.clone().filter(|_| part.terms.is_some_and(|terms| !terms.hides_scores));
         let answer = decision.map(|_| ());
         let refusal = answer.clone().err();
         self.record(now, Event::Decided { study: study.clone(), plan, refusal });
@@ -221,11 +252,18 @@ impl Site {
 
     fn invited(&mut self, invitation: Invitation) {
         let Some(part) = self.studies.get(&invitation.id.study).filter(|part| part.terms.is_some()) else { return };
-        let trained = part.trained.as_ref();
+        if part.terms.is_some_and(|terms| terms.hides_scores) && self.is_in_session_for(&invitation.id) {
+            return;
+        }
+        let trained = part.trained.as_ref().filter(|done| done.plan.is_some() && done.plan == part.plan);
         let stored = trained.filter(|done| done.round == invitation.id.round && done.model == invitation.model);
-        let job = match stored {
-            Some(done) => Job::Upload(invitation.id, done.model, done.update),
-            None => Job::Train(invitation),
+        if invitation.id.summand == Summand::Scores && !part.may_tell(&invitation) {
+            return;
+        }
+        let job = match (invitation.id.summand, stored) {
+            (Summand::Scores, _) => self.measured_first(invitation),
+            (Summand::Update, Some(done)) => Job::Upload(invitation.id, done.model, done.update),
+            (Summand::Update, None) => Job::Train(invitation),
         };
         self.end_other_session(&job);
         if !self.is_training_for(&job) {
@@ -234,9 +272,22 @@ impl Site {
         }
     }
 
+    /// A session outlives a broken connection, and says so itself on the next.
+    fn is_in_session_for(&self, id: &RoundId) -> bool {
+        matches!(&self.busy, Some(Job::Upload(busy, ..) | Job::SumScores(busy, _)) if busy == id)
+    }
+
+    /// Scores are brought into a sum once there are some: the model is measured before, unless it was.
+    fn measured_first(&mut self, invitation: Invitation) -> Job {
+        let Invitation { id, model, .. } = invitation;
+        let evaluation = Evaluation { study: id.study.clone(), round: id.round, model };
+        self.want_evaluation(evaluation.clone());
+        Job::SumScores(id, evaluation)
+    }
+
     /// An invitation to another attempt ends what is left of the last: that it was abandoned may have gone unheard.
     fn end_other_session(&mut self, job: &Job) {
-        let Some(Job::Upload(id, ..)) = &self.busy else { return };
+        let Some(Job::Upload(id, ..) | Job::SumScores(id, _)) = &self.busy else { return };
         if job.round().is_some_and(|asked| asked.study == id.study && asked != id) {
             self.effects.push_back(Effect::EndSecagg(id.clone()));
         }
@@ -252,12 +303,10 @@ impl Site {
         let Closing { id, model } = closing;
         self.drop_work_for(&id);
         let Some(part) = self.studies.get_mut(&id.study) else { return };
-        let Some(model) = model else { return };
+        let Some(model) = model.filter(|_| id.summand == Summand::Update) else { return };
         let done = part.trained.take_if(|trained| trained.round <= id.round);
         self.effects.extend(done.map(|trained| Effect::Discard(trained.update)));
-        let due =
-            |terms: Terms| id.round.get().is_multiple_of(terms.evaluate_every.get()) || id.round.get() >= terms.rounds;
-        if part.terms.is_some_and(due) {
+        if part.terms.is_some_and(|terms| terms.measures(id.round)) {
             self.want_evaluation(Evaluation { study: id.study, round: id.round, model });
         }
     }
@@ -292,25 +341,58 @@ impl Site {
         let Some(Job::Train(invitation)) = self.finish_training(&id) else { return };
         match result {
             Ok(update) => {
-                self.record(now, Event::Trained { id: id.clone(), model: invitation.model, update });
-                self.jobs.push_front(Job::Upload(id, invitation.model, update));
+                let plan = self.studies.get(&id.study).and_then(|part| part.plan);
+                self.record(now, Event::Trained { id: id.clone(), model: invitation.model, update, plan });
+                // It was done when the round ended; another attempt may want it.
+                if self.over.take().is_none_or(|over| over != id) {
+                    self.jobs.push_front(Job::Upload(id, invitation.model, update));
+                }
             }
             Err(refusal) => self.effects.push_back(Effect::Say(FromSite::RoundAnswer { id, answer: Err(refusal) })),
         }
     }
 
-    fn uploaded(&mut self, now: Timestamp, id: &RoundId, result: Result<(), UploadFailure>) {
-        if self.finish(|job| matches!(job, Job::Upload(job, ..) if job == id)).is_some() && result.is_ok() {
-            self.record(now, Event::Sent { id: id.clone() });
+    /// What was made for one sum is not used for another: after this an invitation trains again, and pays again.
+    fn masking(&mut self, id: RoundId, model: ModelRef) {
+        let part = self.studies.get(&id.study);
+        let used = part.filter(|part| part.gives_up(&id)).and_then(|part| part.trained.as_ref());
+        if let Some(used) = used.map(|trained| trained.update) {
+            self.jobs.retain(|job| !matches!(job, Job::Upload(_, _, update) if *update == used));
         }
+        self.apply(&Event::Masking { id, model });
+    }
+
+    fn uploaded(&mut self, now: Timestamp, id: RoundId, result: Result<(), UploadFailure>) {
+        let is_it = |job: &Job| matches!(job, Job::Upload(job, ..) | Job::SumScores(job, _) if *job == id);
+        let Some(job) = self.finish(is_it) else { return };
+        let one_sum = self.studies.get(&id.study).and_then(|part| part.terms).is_some_and(|terms| terms.one_sum);
+        if let (Job::Upload(_, _, update), true) = (job, one_sum) {
+            self.effects.extend(self.is_unused(&id.study, update).then_some(Effect::Discard(update)));
+        }
+        match result {
+            Ok(()) => self.record(now, Event::Sent { id }),
+            // Nobody is to wait for it.
+            Err(UploadFailure::Refused(refusal)) => {
+                self.effects.push_back(Effect::Say(FromSite::RoundAnswer { id, answer: Err(refusal) }));
+            }
+            Err(UploadFailure::Broken | UploadFailure::Rejected(_)) => {}
+        }
+    }
+
+    fn is_unused(&self, study: &StudyId, update: UpdateRef) -> bool {
+        let trained = self.studies.get(study).and_then(|part| part.trained.as_ref());
+        trained.is_none_or(|trained| trained.update != update)
     }
 
     fn evaluated(&mut self, now: Timestamp, evaluation: Evaluation, measured: Option<Measured>) {
         self.finish(|job| matches!(job, Job::Evaluate(job) if *job == evaluation));
         let Some(Measured { scores, reported }) = measured else { return };
         let Evaluation { study, round, model } = evaluation.clone();
+        let hidden = self.studies.get(&study).and_then(|part| part.terms).is_none_or(|terms| terms.hides_scores);
         self.record(now, Event::Evaluated { study, round, model, scores, reported: reported.clone() });
-        self.effects.push_back(Effect::Report(evaluation, reported));
+        if !hidden {
+            self.effects.push_back(Effect::Report(evaluation, reported));
+        }
     }
 
     fn finish_training(&mut self, id: &RoundId) -> Option<Job> {
@@ -335,6 +417,21 @@ impl Site {
             }
             Job::Upload(id, model, update) => self.effects.push_back(Effect::Upload(id, model, update)),
             Job::Evaluate(evaluation) => self.effects.push_back(Effect::Evaluate(evaluation)),
+            Job::SumScores(id, evaluation) => self.sum_scores(id, evaluation),
+        }
+    }
+
+    fn sum_scores(&mut self, id: RoundId, evaluation: Evaluation) {
+        let last = self.studies.get(&id.study).and_then(|part| part.last_evaluated.as_ref());
+        match last.filter(|(measured, reported)| *measured == evaluation && !reported.is_empty()) {
+            Some((_, reported)) => self.effects.push_back(Effect::SumScores(id, evaluation.model, reported.clone())),
+            None => {
+                self.busy = None;
+                let refusal =
+                    Refusal::new(RefusalReason::Internal, "no scores of this model may be told, or there are none");
+                self.effects.push_back(Effect::Say(FromSite::RoundAnswer { id, answer: Err(refusal) }));
+                self.start_next();
+            }
         }
     }
 
@@ -350,8 +447,11 @@ impl Site {
 
     fn cancel(&mut self, is_over: impl Fn(&RoundId) -> bool) {
         match self.busy.as_ref().filter(|job| job.round().is_some_and(&is_over)) {
-            Some(Job::Train(invitation)) => self.effects.push_back(Effect::CancelTraining(invitation.id.clone())),
-            Some(Job::Upload(id, ..)) => self.effects.push_back(Effect::EndSecagg(id.clone())),
+            Some(Job::Train(invitation)) => {
+                self.over = Some(invitation.id.clone());
+                self.effects.push_back(Effect::CancelTraining(invitation.id.clone()));
+            }
+            Some(Job::Upload(id, ..) | Job::SumScores(id, _)) => self.effects.push_back(Effect::EndSecagg(id.clone())),
             _ => {}
         }
     }
@@ -367,9 +467,16 @@ impl Site {
             Event::Decided { study, .. } => {
                 self.studies.entry(study.clone()).or_default();
             }
-            Event::Trained { id, model, update } => {
+            Event::Trained { id, model, update, plan } => {
                 let part = self.studies.entry(id.study.clone()).or_default();
-                part.trained = Some(Trained { round: id.round, model: *model, update: *update });
+                part.trained = Some(Trained { plan: *plan, round: id.round, model: *model, update: *update });
+            }
+            Event::Masking { id, model } => {
+                let part = self.studies.entry(id.study.clone()).or_default();
+                match id.summand {
+                    Summand::Update => drop(part.trained.take_if(|trained| trained.round <= id.round)),
+                    Summand::Scores => drop(part.told.insert(model.digest, id.round)),
+                }
             }
             Event::Sent { .. } => {}
             Event::Evaluated { study, round, model, reported, .. } => {
@@ -381,12 +488,33 @@ impl Site {
     }
 }
 
+impl Part {
+    /// Whether the scores of a model may go into a sum: only of rounds that are measured, and once for each model, so that two
+    /// sums over different sites differ by no site's scores.
+    fn may_tell(&self, invitation: &Invitation) -> bool {
+        let round = invitation.id.round;
+        let told = self.told.get(&invitation.model.digest);
+        self.terms.is_some_and(|terms| terms.measures(round)) && told.is_none_or(|told| *told == round)
+    }
+
+    /// Whether masking for this round uses up what was trained.
+    fn gives_up(&self, id: &RoundId) -> bool {
+        id.summand == Summand::Update && self.trained.as_ref().is_some_and(|trained| trained.round <= id.round)
+    }
+}
+
+impl Terms {
+    fn measures(&self, round: RoundNumber) -> bool {
+        round.get().is_multiple_of(self.evaluate_every.get()) || round.get() >= self.rounds
+    }
+}
+
 impl Job {
     /// The round a job works for; an evaluation outlives its round.
     fn round(&self) -> Option<&RoundId> {
         match self {
             Self::Train(invitation) => Some(&invitation.id),
-            Self::Upload(id, ..) => Some(id),
+            Self::Upload(id, ..) | Self::SumScores(id, _) => Some(id),
             Self::Evaluate(_) => None,
         }
     }

@@ -28,6 +28,7 @@ fn id(round: u32, attempt: u32) -> RoundId {
         study: study(),
         round: RoundNumber::new(round).expect("from 1"),
         attempt: Attempt::new(attempt).expect("from 1"),
+        summand: crate::Summand::Update,
     }
 }
 
@@ -50,7 +51,7 @@ fn offer() -> Input {
 
 fn accepted() -> Input {
     let evaluate_every = NonZeroU32::new(2).expect("two");
-    Input::Decided(study(), plan(), Ok(Terms { evaluate_every, rounds: 3 }))
+    Input::Decided(study(), plan(), Ok(Terms { evaluate_every, rounds: 3, hides_scores: false, one_sum: false }))
 }
 
 fn closed(round: u32, attempt: u32, made: Option<u8>) -> Input {
@@ -137,6 +138,22 @@ fn a_session_that_ended_unheard_makes_room_for_the_next_attempt() {
     assert!(effects.contains(&Effect::EndSecagg(id(1, 1))), "{effects:?}");
     let effects = feed(&mut site, vec![Input::Uploaded(id(1, 1), Err(UploadFailure::Rejected("over".into())))]);
     assert!(effects.contains(&Effect::Upload(id(1, 2), model(0), update())), "{effects:?}");
+}
+
+#[test]
+fn a_refused_sum_is_told_and_a_broken_or_rejected_upload_is_not() {
+    let refusal = Refusal::new(RefusalReason::PrivacyRequired, "two sums could come out");
+    let answer = FromSite::RoundAnswer { id: id(1, 1), answer: Err(refusal.clone()) };
+    for (failure, told) in [
+        (UploadFailure::Refused(refusal), true),
+        (UploadFailure::Rejected("closed".into()), false),
+        (UploadFailure::Broken, false),
+    ] {
+        let mut site = Site::new();
+        feed(&mut site, vec![Input::Connected, accepted(), invite(1, 1, 0), Input::Trained(id(1, 1), Ok(update()))]);
+        let effects = feed(&mut site, vec![Input::Uploaded(id(1, 1), Err(failure.clone()))]);
+        assert_eq!(effects.contains(&Effect::Say(answer.clone())), told, "{failure:?}: {effects:?}");
+    }
 }
 
 #[test]
@@ -243,4 +260,116 @@ fn a_witness_is_compared_before_an_offer_that_follows_it_is_decided() {
         matches!(&effects[..], [Effect::CheckLedger(head), Effect::Decide(_)] if *head == ledger(5)),
         "{effects:?}"
     );
+}
+
+/// Of a study with secure aggregation; with shared noise an update goes into one sum only.
+fn masked(one_sum: bool) -> Input {
+    let evaluate_every = NonZeroU32::new(2).expect("two");
+    Input::Decided(study(), plan(), Ok(Terms { evaluate_every, rounds: 3, hides_scores: true, one_sum }))
+}
+
+fn scores_of(round: u32) -> RoundId {
+    RoundId { summand: crate::Summand::Scores, ..id(round, 1) }
+}
+
+fn asks_for_scores(round: u32, model: u8) -> Input {
+    Input::Said(ToSite::Invitation(Invitation { id: scores_of(round), ..invitation(round, 1, model) }))
+}
+
+fn measured(round: u32, made: u8) -> Input {
+    let evaluation = Evaluation { study: study(), round: id(round, 1).round, model: model(made) };
+    let score = Score { metric: MetricName::DiceForeground, mean: 0.5, patients: 2 };
+    let reported = vec![ReportedScore::Exact(score.clone())];
+    Input::Evaluated(evaluation, Some(Measured { scores: vec![score], reported }))
+}
+
+fn sums_scores(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::SumScores(..)))
+}
+
+#[test]
+fn an_update_whose_noise_is_shared_goes_into_one_sum_and_is_trained_again_for_another() {
+    let mut site = Site::new();
+    feed(&mut site, vec![Input::Connected, masked(true), invite(1, 1, 0), Input::Trained(id(1, 1), Ok(update()))]);
+    feed(&mut site, vec![Input::Masking(id(1, 1), model(0))]);
+    let over = UploadFailure::Rejected("too few".into());
+    let effects = feed(&mut site, vec![Input::Uploaded(id(1, 1), Err(over)), closed(1, 1, None), invite(1, 2, 0)]);
+    assert!(effects.contains(&Effect::Discard(update())), "{effects:?}");
+    assert!(effects.contains(&Effect::Train(invitation(1, 2, 0))), "{effects:?}");
+}
+
+#[test]
+fn after_a_restart_what_was_masked_once_is_not_masked_again() {
+    let trained = Event::Trained { id: id(1, 1), model: model(0), update: update(), plan: Some(plan()) };
+    let masking = Event::Masking { id: id(1, 1), model: model(0) };
+    let mut site = Site::restore([trained.clone(), masking]);
+    let effects = feed(&mut site, vec![Input::Connected, masked(true), invite(1, 1, 0)]);
+    assert!(effects.contains(&Effect::Train(invitation(1, 1, 0))), "{effects:?}");
+    let mut site = Site::restore([trained]);
+    let effects = feed(&mut site, vec![Input::Connected, masked(true), invite(1, 1, 0)]);
+    assert!(effects.contains(&Effect::Upload(id(1, 1), model(0), update())), "nothing of it had left: {effects:?}");
+}
+
+#[test]
+fn an_update_of_another_plan_is_not_sent() {
+    let of_another = wardround_plan::PlanDigest(wardround_plan::Digest::of(b"another plan"));
+    for made_by in [None, Some(of_another)] {
+        let trained = Event::Trained { id: id(1, 1), model: model(0), update: update(), plan: made_by };
+        let mut site = Site::restore([trained]);
+        let effects = feed(&mut site, vec![Input::Connected, accepted(), invite(1, 1, 0)]);
+        assert!(effects.contains(&Effect::Train(invitation(1, 1, 0))), "{effects:?}");
+    }
+}
+
+#[test]
+fn an_invitation_that_is_repeated_does_not_disturb_a_session() {
+    let mut site = Site::new();
+    feed(&mut site, vec![Input::Connected, masked(true), invite(1, 1, 0), Input::Trained(id(1, 1), Ok(update()))]);
+    feed(&mut site, vec![Input::Masking(id(1, 1), model(0)), Input::Disconnected, Input::Connected, masked(true)]);
+    let effects = feed(&mut site, vec![invite(1, 1, 0), Input::Uploaded(id(1, 1), Ok(()))]);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Train(_) | Effect::Upload(..))), "{effects:?}");
+}
+
+#[test]
+fn scores_are_measured_and_then_summed_and_never_reported() {
+    let mut site = Site::new();
+    let effects = feed(&mut site, vec![Input::Connected, masked(false), asks_for_scores(2, 7)]);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Evaluate(_))), "{effects:?}");
+    let effects = feed(&mut site, vec![measured(2, 7)]);
+    assert!(sums_scores(&effects) && !effects.iter().any(|effect| matches!(effect, Effect::Report(..))), "{effects:?}");
+    let effects = feed(&mut site, vec![Input::Uploaded(scores_of(2), Ok(())), Input::Disconnected, masked(false)]);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Report(..))), "nor on the next connection");
+}
+
+#[test]
+fn scores_of_one_model_go_into_one_round_s_sum_and_of_rounds_that_are_measured() {
+    let mut site = Site::new();
+    feed(&mut site, vec![Input::Connected, masked(false)]);
+    assert_eq!(feed(&mut site, vec![asks_for_scores(1, 7)]), [], "round 1 is not measured");
+    feed(&mut site, vec![asks_for_scores(2, 7), measured(2, 7), Input::Masking(scores_of(2), model(7))]);
+    feed(&mut site, vec![Input::Uploaded(scores_of(2), Ok(()))]);
+    let again = feed(&mut site, vec![asks_for_scores(3, 7), measured(3, 7)]);
+    assert!(!sums_scores(&again), "two sums over different sites would differ by one site's scores: {again:?}");
+}
+
+#[test]
+fn a_site_without_scores_to_tell_says_so() {
+    let mut site = Site::new();
+    feed(&mut site, vec![Input::Connected, masked(false), asks_for_scores(2, 7)]);
+    let evaluation = Evaluation { study: study(), round: id(2, 1).round, model: model(7) };
+    let nothing = Measured { scores: vec![], reported: vec![] };
+    let effects = feed(&mut site, vec![Input::Evaluated(evaluation, Some(nothing)), invite(3, 1, 7)]);
+    let refused = |effect: &Effect| matches!(effect, Effect::Say(FromSite::RoundAnswer { id, answer: Err(_) }) if *id == scores_of(2));
+    assert!(effects.iter().any(refused), "{effects:?}");
+    assert!(effects.contains(&Effect::Train(invitation(3, 1, 7))), "and goes on: {effects:?}");
+}
+
+#[test]
+fn training_that_was_done_when_its_round_ended_is_not_sent_for_it() {
+    let mut site = Site::new();
+    feed(&mut site, vec![Input::Connected, masked(false), invite(1, 1, 0), closed(1, 1, None)]);
+    let effects = feed(&mut site, vec![Input::Trained(id(1, 1), Ok(update()))]);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Upload(..))), "{effects:?}");
+    let effects = feed(&mut site, vec![invite(1, 2, 0)]);
+    assert!(effects.contains(&Effect::Upload(id(1, 2), model(0), update())), "the next attempt has it: {effects:?}");
 }

@@ -7,7 +7,8 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use std::collections::{BTreeMap, VecDeque};
 use wardround_plan::Purpose;
-use wardround_round::masking::{encoding, vector_shape};
+use wardround_round::masking::SumTerms;
+use wardround_round::{ModelRef, Summand};
 use wardround_secagg::client::{Client, Event, History, Output, Policy, ThresholdFloor, Trained};
 use wardround_secagg::ring::{Rounding, Update, Weight, load_words};
 use wardround_secagg::server::{Server, ServerOutput, ServerStage, accumulate};
@@ -192,21 +193,24 @@ fn params(
     let thresholds = plan.secagg.threshold(u32::try_from(sites).unwrap_or(u32::MAX));
     let (threshold, corrupt) =
         thresholds.ok_or_else(|| format!("{sites} sites are too few for a sum that hides them"))?;
-    let vector = vector_shape(length as u64 * 4).ok_or("the model is too large for secure aggregation")?;
+    let thresholds = Thresholds { threshold, corrupt, honest_min: HONEST_MIN };
+    let digest = crate::run::model_digest(model);
+    let message = ModelRef { digest, bytes: length as u64 * 4 };
+    let terms = SumTerms::of(plan, None, Summand::Update, &message, thresholds)?;
     Ok(SessionParams {
         suite: SUITE,
         federation: federation.roster.federation(),
         study: StudyId::of_study(&plan.study.name),
         round: Round(u64::from(training.round.get())),
         attempt: Attempt(training.attempt.get()),
-        model: ModelDigest(crate::run::model_digest(model)),
+        model: ModelDigest(digest),
         config: ConfigDigest(plan.digest().0),
         roster: federation.roster.digest(),
         participants: federation.members.iter().map(|member| member.client).collect(),
-        thresholds: Thresholds { threshold, corrupt, honest_min: HONEST_MIN },
+        thresholds,
         graph: Graph::Complete,
-        vector,
-        encoding: encoding(plan, &vector),
+        vector: terms.vector,
+        encoding: terms.encoding,
         noise: None,
     })
 }

@@ -51,7 +51,7 @@ impl Segmentation {
         device: ComputeDevice,
     ) -> Result<(Self, Vec<Holding>), DataError> {
         let plan = scenario.plan().clone();
-        let cost = plan.privacy.site().map(|_| StudyCost::of(&plan)).transpose().map_err(DataError::Privacy)?;
+        let cost = plan.privacy.patients().map(|_| StudyCost::of(&plan)).transpose().map_err(DataError::Privacy)?;
         let trainer = Trainer::new(&plan, device)?;
         let Dealt { sites, holdings, data } = data::dealt(scenario, data, grouping)?;
         let layout = Arc::new(layout(&plan.model));

@@ -6,7 +6,8 @@
 //! are taken in the order of their content.
 //!
 //! The promise is for f corrupt updates. It is false beyond: where one hospital is unlike the others, f + 1 colluders beside
-//! it are chosen, as a test shows. Even below, an unusual hospital is never chosen.
+//! it are chosen, as a test shows. Where the honest ones are alike, Krum bears colluders up to half of all, and Multi-Krum as
+//! long as there are m honest ones too. An unusual hospital is never chosen.
 
 use super::distances::Distances;
 use super::{Influence, RobustRule, Updates};
@@ -166,9 +167,16 @@ mod tests {
 
     #[test]
     fn gross_errors_of_fewer_than_half_are_never_chosen() {
-        check_rule(&krum(2), 7).holds_with(2).breaks_with(4);
-        check_rule(&krum(1), 5).holds_with(1).breaks_with(3);
-        check_rule(&multi(2, None), 7).holds_with(2).breaks_with(4);
+        check_rule(&krum(2), 7).holds_with(2).holds_with(3).breaks_with(4);
+        check_rule(&krum(1), 5).holds_with(1).holds_with(2).breaks_with(3);
+        check_rule(&krum(1), 9).holds_with(4).breaks_with(5);
+    }
+
+    #[test]
+    fn a_mean_of_more_than_the_honest_ones_cannot_hold() {
+        check_rule(&multi(1, None), 9).holds_with(1).holds_with(3).breaks_with(4);
+        check_rule(&multi(1, Some(4)), 9).holds_with(4).breaks_with(5);
+        check_rule(&multi(2, None), 7).holds_with(2).holds_with(3).breaks_with(4);
     }
 
     /// f + 2 hospitals agree on 0 and one sits at R. Colluders beyond it, at 1.9 R, are each other's neighbours.

@@ -39,5 +39,6 @@ mod tests {
     fn it_holds_below_one_half_and_breaks_beyond() {
         check_rule(&Median, 7).holds_with(3).breaks_with(4);
         check_rule(&Median, 3).holds_with(1).breaks_with(2);
+        check_rule(&Median, 4).holds_with(1).breaks_with(2);
     }
 }

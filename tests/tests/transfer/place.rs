@@ -123,7 +123,7 @@ pub fn object(bytes: &[u8]) -> Announced {
 }
 
 pub fn update(object: Announced) -> UploadRequest {
-    UploadRequest { purpose: UploadPurpose::Update(round_id("hearts", 3, 1).expect("good")), object }
+    UploadRequest { purpose: UploadPurpose::Summand(round_id("hearts", 3, 1, false).expect("good")), object }
 }
 
 pub fn coordinator() -> Owner {

@@ -69,6 +69,7 @@ impl Promised {
             weights: scenario.weights,
             steps: scenario.steps(),
             sites: scenario.sites,
+            shared_by: scenario.shared_by().map(|(threshold, corrupt)| threshold - corrupt),
         };
         Self { epsilon, delta, run }
     }
@@ -154,13 +155,22 @@ fn scores(cost: &StudyCost) -> Option<ScoreForecast> {
 
 fn facts(scenario: &Scenario, cost: &StudyCost) -> Vec<ForecastFact> {
     let plan = &scenario.plan;
-    let spare = plan.privacy.site().map_or(0, |terms| terms.spare_rounds);
+    let spare = plan.privacy.patients().map_or(0, |terms| terms.spare_rounds);
     let accountant = match plan.privacy.accountant.unwrap_or_default() {
         Accountant::Pld => "privacy loss distributions, upper bound",
         Accountant::Rdp => "Rényi divergence",
     };
     let fact = |name: &str, value: String| ForecastFact { name: name.into(), value };
-    vec![
+    let shared = scenario.shared_by().map(|(threshold, corrupt)| {
+        format!(
+            "{} honest sites (m): {threshold} of {} have to answer, {corrupt} of them may be traitors; with more traitors the \
+             promise is void",
+            threshold - corrupt,
+            scenario.sites
+        )
+    });
+    let shared = shared.map(|value| fact("Noise is counted from the shares of", value));
+    let facts = vec![
         fact("Training patients of a typical site", scenario.patients.to_string()),
         fact("Patients expected in a step", scenario.batch().to_string()),
         fact("Sampling rate q", format!("{:.6}, by a coin for each patient and step", scenario.rate())),
@@ -170,7 +180,8 @@ fn facts(scenario: &Scenario, cost: &StudyCost) -> Vec<ForecastFact> {
         fact("Weights that are trained", scenario.weights.to_string()),
         fact("Neighbouring data", in_words(cost.adjacency()).into()),
         fact("Accountant", accountant.into()),
-    ]
+    ];
+    facts.into_iter().chain(shared).collect()
 }
 
 fn advice(scenario: &Scenario, asked: &Promised) -> Vec<String> {

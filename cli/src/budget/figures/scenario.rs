@@ -9,7 +9,7 @@ use crate::exit::Failure;
 use crate::site::read_plan;
 use clap::Args;
 use std::path::PathBuf;
-use wardround_plan::{Accountant, Plan, PlanAdjacency, PlanError, PrivacyMode};
+use wardround_plan::{Accountant, Plan, PlanAdjacency, PlanError};
 use wardround_privacy::{Delta, Epsilon};
 
 #[derive(Debug, Args)]
@@ -90,9 +90,10 @@ impl Scenario {
             }
             None => (made_up(arguments)?, None),
         };
-        if plan.privacy.mode != PrivacyMode::Site {
+        if plan.privacy.patients().is_none() {
             return Err(Failure::input(
-                "the plan has no `privacy.mode = \"site\"`: no site pays, and no patient is promised anything",
+                "the plan's `privacy.mode` is neither \"site\" nor \"distributed\": no site pays, and no patient is promised \
+                 anything",
             ));
         }
         if let Some(epsilon) = arguments.epsilon {
@@ -121,6 +122,13 @@ impl Scenario {
         scenario.plan.privacy.sampling_rate = Some(rate);
         scenario.plan.training.expected_batch_patients = Some(batch);
         Some(scenario)
+    }
+
+    /// Threshold and assumed traitors of the smallest session, where sites share their noise; `None` where each adds all of it, or
+    /// for too few sites.
+    pub fn shared_by(&self) -> Option<(u32, u32)> {
+        self.plan.privacy.patients()?.share?;
+        self.plan.secagg.threshold(self.sites)
     }
 
     /// B

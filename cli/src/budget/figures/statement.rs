@@ -75,7 +75,8 @@ async fn gather(config: &SiteConfig, study: &StudyId) -> Result<Evidence, Failur
 
 /// `None` for a plan that promises nothing.
 fn attacked(plan: &Plan) -> Result<Option<RoundAudit>, Failure> {
-    if plan.privacy.site().is_none() {
+    // Steps whose noise is shared by several sites are not this site's alone to attack.
+    if plan.privacy.patients().is_none_or(|terms| terms.share.is_some()) {
         return Ok(None);
     }
     let cost = StudyCost::of(plan).map_err(Failure::failed)?;

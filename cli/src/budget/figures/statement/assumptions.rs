@@ -2,18 +2,27 @@
 //! this list would promise more than was proved.
 
 use super::terms::Unit;
-use wardround_plan::{NoiseKind, SitePrivacy};
+use wardround_plan::{NoiseKind, PatientPrivacy, ShareLaw};
 use wardround_privacy::Composition;
 
 /// The assumptions of a promise, those that matter most first.
-pub fn assumptions(terms: &SitePrivacy, unit: Unit, composition: Option<Composition>) -> Vec<String> {
-    let noise = match terms.noise {
-        NoiseKind::Fast => Some(
+pub fn assumptions(terms: &PatientPrivacy, unit: Unit, composition: Option<Composition>) -> Vec<String> {
+    let noise = match (terms.share, terms.noise) {
+        (Some(ShareLaw::Skellam), _) => Some(
+            "Skellam noise in shares is accounted for as the rounded Gaussian of the same variance, from which its sum differs by \
+             less than a thousandth of δ over the whole study; that thousandth is set aside. The sampler's acceptance \
+             probabilities are 64-bit floats.",
+        ),
+        (Some(ShareLaw::DiscreteGaussian), _) => Some(
+            "The sum of discrete Gaussian shares is accounted for as one rounded Gaussian, from which it differs by less than a \
+             thousandth of δ over the whole study; that thousandth is set aside.",
+        ),
+        (None, NoiseKind::Fast) => Some(
             "The fast sampler draws Gaussian numbers. Its floating-point deviation (about 2⁻⁵² of each probability, and no \
              values beyond about 13 standard deviations) is taken to be nothing, and that is not proved. A plan with \
              `noise = \"exact\"` does without this assumption.",
         ),
-        NoiseKind::Exact => Some(
+        (None, NoiseKind::Exact) => Some(
             "The discrete Gaussian is accounted for as the rounded continuous one, from which it differs by less than 10⁻¹⁹ a \
              step: proved to leading order and checked by computation. Over 10⁶ steps δ is missed by less than 10⁻¹².",
         ),
@@ -45,5 +54,9 @@ pub fn assumptions(terms: &SitePrivacy, unit: Unit, composition: Option<Composit
          one that was released.",
         "The accountant’s floating-point arithmetic is rounded upwards by more than its error; that margin is tested, not proved.",
     ];
-    [noise, unit, composed].into_iter().flatten().chain(rest).map(str::to_owned).collect()
+    let honest = terms.share.map(|_| {
+        "Of every sum that came out, as many sites as the study counts on were honest and added their share of the noise: this site \
+         refuses sessions that count on more than their thresholds guarantee, and cannot see what others add."
+    });
+    [honest, noise, unit, composed].into_iter().flatten().chain(rest).map(str::to_owned).collect()
 }

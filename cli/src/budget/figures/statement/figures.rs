@@ -5,7 +5,7 @@ use super::terms::{self, Unit};
 use crate::budget::figures::reading::{Reading, curve};
 use crate::exit::Failure;
 use wardround_client::KeptStudy;
-use wardround_plan::{DataSetName, LedgerHead, SitePrivacy, Timestamp};
+use wardround_plan::{DataSetName, LedgerHead, PatientPrivacy, Timestamp};
 use wardround_privacy::{
     Adjacency, Charge, Decided, Delta, Epsilon, Mechanism, OfficerKey, Reservation, RoundAudit, Standing, StudyCost,
     epsilon_pld, epsilon_rdp,
@@ -46,7 +46,7 @@ pub struct Evidence {
 pub fn statement(evidence: &Evidence) -> Result<PrivacyStatement, Failure> {
     let plan = &evidence.kept.plan;
     let mut statement = without_promise(evidence);
-    if let Some(site) = plan.privacy.site() {
+    if let Some(site) = plan.privacy.patients() {
         promised(&mut statement, evidence, &site)?;
     }
     Ok(statement)
@@ -86,7 +86,7 @@ fn without_promise(evidence: &Evidence) -> PrivacyStatement {
     }
 }
 
-fn promised(statement: &mut PrivacyStatement, evidence: &Evidence, site: &SitePrivacy) -> Result<(), Failure> {
+fn promised(statement: &mut PrivacyStatement, evidence: &Evidence, site: &PatientPrivacy) -> Result<(), Failure> {
     let plan = &evidence.kept.plan;
     let cost = StudyCost::of(plan).map_err(Failure::failed)?;
     let bill = Bill::of(evidence, &cost);

@@ -4,7 +4,7 @@
 //! `privacy/src/noise/`, `models/src/trainer/`) changes them here.
 
 use crate::budget::figures::charges::in_words;
-use wardround_plan::{ClipKind, NoiseKind, Plan, SitePrivacy};
+use wardround_plan::{ClipKind, NoiseKind, PatientPrivacy, Plan, PrivacyMode, ShareLaw};
 use wardround_privacy::{Adjacency, Charge, Mechanism, RoundAudit, StudyCost};
 use wardround_report::{AuditBound, NoisyTraining, ProtectedUnit, Trust};
 
@@ -54,11 +54,15 @@ pub fn audit(found: &RoundAudit) -> AuditBound {
 }
 
 /// How noise is added, by the plan's terms and what the ledger paid for.
-pub fn training(plan: &Plan, terms: &SitePrivacy, cost: &StudyCost, debited: &[Charge]) -> NoisyTraining {
+pub fn training(plan: &Plan, terms: &PatientPrivacy, cost: &StudyCost, debited: &[Charge]) -> NoisyTraining {
     let local_steps = u64::from(plan.training.local_steps);
     let (rounds, spare) = (u64::from(plan.study.rounds), u64::from(terms.spare_rounds));
     NoisyTraining {
-        name: "DP-SGD (Abadi et al. 2016), noise added by this hospital to every step".into(),
+        name: match terms.share {
+            None => "DP-SGD (Abadi et al. 2016), noise added by this hospital to every step",
+            Some(_) => "central DP-SGD (Abadi et al. 2016) over all hospitals, each adding a share of the noise before masking",
+        }
+        .into(),
         noise_multiplier: cost.noise_multiplier().get(),
         clip: terms.clip,
         clip_kind: clip_kind(terms.clip_kind).into(),
@@ -71,7 +75,7 @@ pub fn training(plan: &Plan, terms: &SitePrivacy, cost: &StudyCost, debited: &[C
         sampling_executed: "Poisson: the only way to a noised step in this program is a draw of one secret coin for each \
                             patient, followed by exactly one draw of noise; nobody outside the site sees who was drawn"
             .into(),
-        noise: noise(terms.noise).into(),
+        noise: terms.share.map_or_else(|| noise(terms.noise), share).into(),
         generator: "ChaCha20 with a key from the operating system, new for each round; no seed is stored, logged or sent".into(),
         arithmetic: "norms and sums in 64-bit floats, in a fixed order, over gradients in 32-bit floats; gradients that are \
                      not finite count as zero; the sum is rounded to a grid before noise is added in integers, and σ covers \
@@ -80,11 +84,42 @@ pub fn training(plan: &Plan, terms: &SitePrivacy, cost: &StudyCost, debited: &[C
     }
 }
 
-/// Whom the patients of a site have to trust in mode "site".
+/// Whom the patients of a site have to trust.
 pub fn trust(plan: &Plan) -> Trust {
+    match plan.secagg.threshold(plan.study.min_sites).filter(|_| plan.privacy.mode == PrivacyMode::Distributed) {
+        Some((threshold, corrupt)) => shared_trust(threshold, corrupt),
+        None => own_trust(plan),
+    }
+}
+
+/// In mode "distributed", with the fewest sites that the plan allows.
+fn shared_trust(threshold: u32, corrupt: u32) -> Trust {
+    let honest = threshold - corrupt;
+    Trust {
+        sees_unnoised:
+            "this hospital alone: its sum of gradients is stored without noise on its own machine, and gets its share \
+                        of the noise with the masks"
+                .into(),
+        sees_updates: format!(
+            "nobody sees this hospital's: the coordinator sees sums of at least {threshold} hospitals, with the noise of at least \
+             {honest} honest ones"
+        ),
+        colluders: format!(
+            "up to {corrupt} hospitals together with the coordinator, in the smallest cohort that the plan allows. With more, \
+             what hides a patient is the noise of fewer than {honest} hospitals, and the promise is void"
+        ),
+        dropouts: format!(
+            "are counted for: every sum has at least {threshold} hospitals in it, and noise for {honest}. A round that is tried again \
+             is trained and charged again"
+        ),
+    }
+}
+
+/// In mode "site".
+fn own_trust(plan: &Plan) -> Trust {
     let sees = if plan.secagg.enabled {
         "the coordinator sees the sum of all updates, with every site’s noise, and this site’s by itself only if more sites are in league \
-         with it than the study assumes; scores it sees as this site’s noised histograms"
+         with it than the study assumes; of scores it sees the sum of all sites’ noised histograms"
     } else {
         "the coordinator, and with it whoever gets the model: updates with noise, and nothing else"
     };
@@ -122,6 +157,17 @@ fn noise(kind: NoiseKind) -> &'static str {
         }
         NoiseKind::Exact => {
             "exact: discrete Gaussian (Canonne, Kamath and Steinke 2020), drawn with integer arithmetic alone"
+        }
+    }
+}
+
+fn share(law: ShareLaw) -> &'static str {
+    match law {
+        ShareLaw::Skellam => {
+            "shares of Skellam noise (Agarwal, Kairouz and Liu 2021), added in integers before masking"
+        }
+        ShareLaw::DiscreteGaussian => {
+            "shares of discrete Gaussian noise (Kairouz, Liu and Steinke 2021), drawn with integer arithmetic and added before masking"
         }
     }
 }

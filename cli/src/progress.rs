@@ -4,7 +4,7 @@ use crate::output::Output;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 
-/// Where the demo shows how far it is.
+/// Where a command shows how far it is.
 pub struct Progress {
     bars: Option<MultiProgress>,
     quiet: bool,
@@ -26,7 +26,7 @@ impl Progress {
     /// A line that stays.
     pub fn say(&self, line: &str) {
         match &self.bars {
-            // A terminal that cannot be written to shows nothing; the demo goes on.
+            // A terminal that cannot be written to shows nothing; the work goes on.
             Some(bars) => drop(bars.println(line)),
             None if !self.quiet => eprintln!("{line}"),
             None => {}
