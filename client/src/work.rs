@@ -233,7 +233,7 @@ impl Desk {
     async fn uploaded(&self, id: RoundId, result: Result<(), UploadFailure>) {
         self.inboxes.close(&id);
         if let Some(reason) = result.as_ref().err().and_then(UploadFailure::reason) {
-            tracing::warn!(%id, %reason, "not taken");
+            tracing::warn!(study = %id.study, round = id.round.get(), summand = ?id.summand, %reason, "not taken");
         }
         self.finish_async(Input::Uploaded(id, result)).await;
     }

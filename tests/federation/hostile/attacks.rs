@@ -114,7 +114,7 @@ fn a_coordinator_that_cheats_is_refused_by_the_named_check_and_gets_no_sum() {
     // On each line this comes behind all that was said before: no share is still on its way, and no site is worn out.
     submit(&mut federation, STILL_HONEST);
     finished_model(&federation.lead(&["status", STILL_HONEST, "--follow"]));
-    assert_eq!(shares_given(&federation, STILL_HONEST), FOUR_SITES.len());
+    assert_eq!(shares_given(&federation, STILL_HONEST), 2 * FOUR_SITES.len());
     for attack in &ATTACKS {
         assert_eq!(shares_given(&federation, attack.study), 0, "{}: shares left a site", attack.study);
     }
