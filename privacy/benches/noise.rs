@@ -6,10 +6,10 @@
 
 use rustix::time::{ClockId, clock_gettime};
 use std::error::Error;
-use wardround_plan::{NoiseKind, StreamKey};
+use wardround_plan::{NoiseKind, ShareLaw, StreamKey};
 use wardround_privacy::{
-    ClipNorm, DiscreteGaussian, Epsilon, LaplaceScale, LocalNoise, NoiseError, NoiseMultiplier, NoiseStream,
-    NoiseStreams, RoundedGaussian, SharedNoise, SimulatedNoise, Skellam, SumNoise, noisy_histogram,
+    ClipNorm, DiscreteGaussian, Epsilon, LaplaceScale, NoiseError, NoiseMultiplier, NoiseStream, NoiseStreams,
+    RoundedGaussian, SharedNoise, SimulatedNoise, Skellam, SumNoise, noisy_histogram,
 };
 
 const CHUNK: usize = 1 << 14;
@@ -42,7 +42,7 @@ fn samplers() -> Result<(), Box<dyn Error + Send + Sync>> {
 
 /// What a site does for its part of a sum: makes its sampler, and adds it in blocks of 4096 words.
 fn shares() -> Result<(), Box<dyn Error + Send + Sync>> {
-    for law in [LocalNoise::Skellam, LocalNoise::DiscreteGaussian] {
+    for law in [ShareLaw::Skellam, ShareLaw::DiscreteGaussian] {
         let noise = shared(1.0, 1_000_000, 7, law)?;
         let share = noise.share()?;
         let mut streams = SimulatedNoise::new(&StreamKey::from_public_seed(1), "bench");
@@ -65,8 +65,8 @@ fn missed() -> Result<(), Box<dyn Error + Send + Sync>> {
                 let noise = shared(1.0, entries, honest, law)?;
                 Ok::<f64, Box<dyn Error + Send + Sync>>(noise.missed_delta(steps, Epsilon::new(epsilon)?))
             };
-            let [skellam, largest] = [missed(LocalNoise::Skellam, 8.0)?, missed(LocalNoise::Skellam, 20.0)?];
-            let gaussian = missed(LocalNoise::DiscreteGaussian, 8.0)?;
+            let [skellam, largest] = [missed(ShareLaw::Skellam, 8.0)?, missed(ShareLaw::Skellam, 20.0)?];
+            let gaussian = missed(ShareLaw::DiscreteGaussian, 8.0)?;
             println!(
                 "{entries} entries, {steps} steps, m = {honest}: misses {skellam:.1e} (epsilon 20: {largest:.1e}), \
                  discrete Gaussian {gaussian:.1e}"
@@ -80,7 +80,7 @@ fn shared(
     multiplier: f64,
     entries: usize,
     honest: u32,
-    law: LocalNoise,
+    law: ShareLaw,
 ) -> Result<SharedNoise, Box<dyn Error + Send + Sync>> {
     let (clip, multiplier) = (ClipNorm::new(1.0)?, NoiseMultiplier::new(multiplier)?);
     Ok(SharedNoise::new(clip, multiplier, entries, honest.try_into()?, law)?)

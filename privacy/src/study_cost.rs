@@ -5,11 +5,11 @@
 //! too little, even where a site moves patients from one side to the other between studies.
 
 use crate::{
-    AccountError, Adjacency, Charge, ClipNorm, Delta, Epsilon, Grid, LaplaceScale, LocalNoise, Mechanism, NoiseError,
+    AccountError, Adjacency, Charge, ClipNorm, Delta, Epsilon, Grid, LaplaceScale, Mechanism, NoiseError,
     NoiseMultiplier, SamplingRate, SharedNoise, Target, UnitError, calibrate_noise, histogram_charges,
 };
 use std::num::NonZeroU32;
-use wardround_plan::{Plan, PlanAdjacency, ShareLaw};
+use wardround_plan::{Plan, PlanAdjacency};
 
 /// The charges of a plan that promises its patients something.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,10 +92,7 @@ impl StudyCost {
     /// [`StudyCostError::NotPrivate`] in another mode, [`StudyCostError::Noise`], [`StudyCostError::Missed`].
     pub fn shared_noise(&self, plan: &Plan, weights: u64, honest: NonZeroU32) -> Result<SharedNoise, StudyCostError> {
         let terms = plan.privacy.patients().ok_or(StudyCostError::NotPrivate)?;
-        let law = match terms.share.ok_or(StudyCostError::NotPrivate)? {
-            ShareLaw::Skellam => LocalNoise::Skellam,
-            ShareLaw::DiscreteGaussian => LocalNoise::DiscreteGaussian,
-        };
+        let law = terms.share.ok_or(StudyCostError::NotPrivate)?;
         let entries = usize::try_from(weights).unwrap_or(usize::MAX);
         let clip = ClipNorm::new(terms.clip)?;
         let noise = SharedNoise::new(clip, self.noise_multiplier, entries, honest, law)?;

@@ -6,8 +6,8 @@
 
 use crate::{ModelRef, RoundId, Summand, tally};
 use std::num::NonZeroU32;
-use wardround_plan::Plan;
-use wardround_privacy::{CONTRIBUTIONS_MAX, LocalNoise, LocalShare, NoiseStreams, ShareBlock, SharedNoise, StudyCost};
+use wardround_plan::{Plan, ShareLaw};
+use wardround_privacy::{CONTRIBUTIONS_MAX, LocalShare, NoiseStreams, ShareBlock, SharedNoise, StudyCost};
 use wardround_secagg::ring::{BlockNoise, NoiseFailure, NoiseShare};
 use wardround_secagg::session::{DistributedNoise, Encoding, Lane, NoiseLaw, Thresholds, VectorShape};
 use wardround_secagg::wire::Round;
@@ -100,10 +100,10 @@ impl SumTerms {
     }
 }
 
-fn law(law: LocalNoise) -> NoiseLaw {
+fn law(law: ShareLaw) -> NoiseLaw {
     match law {
-        LocalNoise::Skellam => NoiseLaw::Skellam,
-        LocalNoise::DiscreteGaussian => NoiseLaw::DiscreteGaussian,
+        ShareLaw::Skellam => NoiseLaw::Skellam,
+        ShareLaw::DiscreteGaussian => NoiseLaw::DiscreteGaussian,
     }
 }
 
@@ -122,8 +122,8 @@ impl<N: NoiseStreams> Share<N> {
     pub fn new(agreed: &DistributedNoise, streams: N) -> Result<Self, String> {
         let honest = NonZeroU32::new(agreed.honest).ok_or("noise in no shares")?;
         let of = match agreed.law {
-            NoiseLaw::Skellam => LocalNoise::Skellam,
-            NoiseLaw::DiscreteGaussian => LocalNoise::DiscreteGaussian,
+            NoiseLaw::Skellam => ShareLaw::Skellam,
+            NoiseLaw::DiscreteGaussian => ShareLaw::DiscreteGaussian,
         };
         let share = LocalShare::new(agreed.total_variance, honest, of).map_err(|error| error.to_string())?;
         Ok(Self { share, law: agreed.law, streams })

@@ -6,6 +6,7 @@ use super::AccountError;
 use super::conversion::{RdpEpsilon, best_epsilon};
 use crate::{ClipNorm, Delta};
 use std::f64::consts::PI;
+use wardround_plan::ShareLaw;
 
 /// A sum of vectors that each site clips, rounds to a grid and noises.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,15 +25,6 @@ pub struct DistributedNoise {
     pub beta: f64,
 }
 
-/// How each site draws its noise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LocalNoise {
-    /// Discrete Gaussian: sums of it are only nearly so.
-    DiscreteGaussian,
-    /// Skellam: sums of it are again.
-    Skellam,
-}
-
 impl DistributedNoise {
     /// L2 norm of one contribution after rounding, in grid units.
     pub fn inflated_l2(&self) -> f64 {
@@ -48,12 +40,12 @@ impl DistributedNoise {
     }
 
     /// ε(a) of one round, for a whole order from 2.
-    pub fn rdp(&self, noise: LocalNoise, order: u32) -> f64 {
+    pub fn rdp(&self, noise: ShareLaw, order: u32) -> f64 {
         let norms = Norms::of(self.inflated_l2(), self.dimension as f64);
         let variance = f64::from(self.sites) * self.grid_stddev().powi(2);
         match noise {
-            LocalNoise::DiscreteGaussian => norms.discrete_gaussian_rdp(variance, self.tau(), f64::from(order)),
-            LocalNoise::Skellam => norms.skellam_rdp(variance, f64::from(order)),
+            ShareLaw::DiscreteGaussian => norms.discrete_gaussian_rdp(variance, self.tau(), f64::from(order)),
+            ShareLaw::Skellam => norms.skellam_rdp(variance, f64::from(order)),
         }
     }
 
@@ -66,7 +58,7 @@ impl DistributedNoise {
     ///
     /// # Errors
     /// [`AccountError::OutOfRange`] for parameters that no such noise has, or if ε is beyond floating-point numbers.
-    pub fn epsilon(&self, noise: LocalNoise, rounds: u64, delta: Delta) -> Result<RdpEpsilon, AccountError> {
+    pub fn epsilon(&self, noise: ShareLaw, rounds: u64, delta: Delta) -> Result<RdpEpsilon, AccountError> {
         self.check()?;
         let orders: Vec<f64> = (2..=128).chain([256]).map(f64::from).collect();
         best_epsilon(&orders, |order| rounds as f64 * self.rdp(noise, order as u32), delta)

@@ -47,7 +47,7 @@ pub use calibrate::{Target, calibrate_noise};
 pub use charges::{MECHANISMS_MAX, STEPS_MAX};
 pub use clip_split::clip_noise_split;
 pub use conversion::{RdpEpsilon, epsilon_rdp};
-pub use distributed::{DistributedNoise, LocalNoise};
+pub use distributed::DistributedNoise;
 pub use error::AccountError;
 pub use filter::{FilterRefused, RdpFilter};
 pub use fixed_batch::FixedBatch;

@@ -37,7 +37,8 @@
 use super::distributed::{Norms, tau};
 use super::rdp::sampled_at_whole;
 use crate::noise::skellam;
-use crate::{Epsilon, LocalNoise, SamplingRate, SharedNoise};
+use crate::{Epsilon, SamplingRate, SharedNoise};
+use wardround_plan::ShareLaw;
 
 /// A tenth above 1/√24, for the orders behind the leading one.
 const SHAPE_TYPICAL: f64 = 0.225;
@@ -54,8 +55,8 @@ impl SharedNoise {
         let norms = Norms::of(self.sensitivity(), self.entries() as f64);
         let variance = self.total_variance();
         let rdp = |a: f64| match self.law() {
-            LocalNoise::Skellam => norms.skellam_rdp(variance, a),
-            LocalNoise::DiscreteGaussian => norms.discrete_gaussian_rdp(variance, self.tau(), a),
+            ShareLaw::Skellam => norms.skellam_rdp(variance, a),
+            ShareLaw::DiscreteGaussian => norms.discrete_gaussian_rdp(variance, self.tau(), a),
         };
         sampled_at_whole(rate.get(), f64::from(order), |k| (k - 1.0) * rdp(k))
     }
@@ -82,8 +83,8 @@ impl SharedNoise {
     fn log_ratio(&self, entries: f64, draws: f64, log_inverse_rare: f64) -> f64 {
         let shape = self.shape();
         let (sampler_typical, sampler_max) = match self.law() {
-            LocalNoise::Skellam => (skellam::ERROR_TYPICAL, skellam::ERROR_MAX),
-            LocalNoise::DiscreteGaussian => (0.0, 0.0),
+            ShareLaw::Skellam => (skellam::ERROR_TYPICAL, skellam::ERROR_MAX),
+            ShareLaw::DiscreteGaussian => (0.0, 0.0),
         };
         // A bound for each of the two sums; as both are of one form, so is what they add up to.
         let typical = SHAPE_TYPICAL * shape * entries.sqrt() + sampler_typical * draws.sqrt();
@@ -96,15 +97,15 @@ impl SharedNoise {
     fn shape(&self) -> f64 {
         let variance = self.total_variance();
         match self.law() {
-            LocalNoise::Skellam => (variance + 1.0 / 120.0) / (variance * variance),
-            LocalNoise::DiscreteGaussian => 1.0 / (120.0 * variance * variance),
+            ShareLaw::Skellam => (variance + 1.0 / 120.0) / (variance * variance),
+            ShareLaw::DiscreteGaussian => 1.0 / (120.0 * variance * variance),
         }
     }
 
     fn tau(&self) -> f64 {
         match self.law() {
-            LocalNoise::Skellam => 0.0,
-            LocalNoise::DiscreteGaussian => {
+            ShareLaw::Skellam => 0.0,
+            ShareLaw::DiscreteGaussian => {
                 let sites = self.honest().get();
                 tau(self.total_variance() / f64::from(sites), sites)
             }
@@ -118,9 +119,9 @@ mod tests {
     use crate::{ClipNorm, Mechanism, NoiseMultiplier, rdp};
     use std::num::NonZeroU32;
 
-    const LAWS: [LocalNoise; 2] = [LocalNoise::Skellam, LocalNoise::DiscreteGaussian];
+    const LAWS: [ShareLaw; 2] = [ShareLaw::Skellam, ShareLaw::DiscreteGaussian];
 
-    fn noise(law: LocalNoise, sigma: f64, entries: usize, honest: u32) -> SharedNoise {
+    fn noise(law: ShareLaw, sigma: f64, entries: usize, honest: u32) -> SharedNoise {
         let (clip, sigma) = (ClipNorm::new(0.7).expect("positive"), NoiseMultiplier::new(sigma).expect("positive"));
         let honest = NonZeroU32::new(honest).expect("at least one");
         SharedNoise::new(clip, sigma, entries, honest, law).expect("a grid")
@@ -172,14 +173,14 @@ mod tests {
     #[test]
     fn more_is_missed_in_more_steps_and_entries_and_at_a_larger_epsilon() {
         let missed = |entries, steps, epsilon| {
-            noise(LocalNoise::Skellam, 1.0, entries, 7).missed_delta(steps, Epsilon::new(epsilon).expect("an epsilon"))
+            noise(ShareLaw::Skellam, 1.0, entries, 7).missed_delta(steps, Epsilon::new(epsilon).expect("an epsilon"))
         };
         let one = missed(10_000_000, 10_000, 1.0);
         let as_the_root = 1.9..2.0;
         assert!(as_the_root.contains(&(missed(10_000_000, 40_000, 1.0) / one)));
         assert!(as_the_root.contains(&(missed(40_000_000, 10_000, 1.0) / one)));
         // e^(3h) - 1, with h no less than the √(2 · 61) deviations that a normal sum would need.
-        let variance = noise(LocalNoise::Skellam, 1.0, 10_000_000, 7).total_variance();
+        let variance = noise(ShareLaw::Skellam, 1.0, 10_000_000, 7).total_variance();
         let least = 3.0 * (2.0 * 61.0 * 1e11 / 24.0_f64).sqrt() / variance;
         assert!(one > least && one < 2.0 * least, "{one:e} and {least:e}");
         assert!(missed(10_000_000, 10_000, 20.0) > one);
@@ -189,7 +190,7 @@ mod tests {
     #[test]
     fn shares_too_narrow_to_be_accounted_for_miss_everything() {
         let epsilon = Epsilon::new(1.0).expect("an epsilon");
-        assert_eq!(noise(LocalNoise::Skellam, 1.0, 1, 1 << 20).missed_delta(1, epsilon), 1.0);
+        assert_eq!(noise(ShareLaw::Skellam, 1.0, 1, 1 << 20).missed_delta(1, epsilon), 1.0);
     }
 
     /// P(k) of a Skellam distribution of an even variance, by a recurrence from above (Miller), from 0 to 13.1 deviations.

@@ -7,9 +7,10 @@
 //! [`SharedNoise::missed_delta`].
 
 use super::{DiscreteGaussian, Grid, NoiseError, NoiseStream, NoiseStreams, Skellam};
-use crate::{ClipNorm, LocalNoise, NoiseMultiplier};
+use crate::{ClipNorm, NoiseMultiplier};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use wardround_plan::ShareLaw;
 
 /// Draws that are made before they are added: a part of a page.
 const DRAWN_AT_ONCE: usize = 256;
@@ -22,7 +23,7 @@ pub struct SharedNoise {
     multiplier: NoiseMultiplier,
     entries: usize,
     honest: NonZeroU32,
-    law: LocalNoise,
+    law: ShareLaw,
 }
 
 /// What one site adds. Making one takes some 50 µs: one for a round, not one for a block.
@@ -56,7 +57,7 @@ impl SharedNoise {
         multiplier: NoiseMultiplier,
         entries: usize,
         honest: NonZeroU32,
-        law: LocalNoise,
+        law: ShareLaw,
     ) -> Result<Self, NoiseError> {
         Ok(Self { grid: Grid::shared(clip, multiplier, entries)?, multiplier, entries, honest, law })
     }
@@ -67,7 +68,7 @@ impl SharedNoise {
     }
 
     /// The distribution of each share.
-    pub fn law(&self) -> LocalNoise {
+    pub fn law(&self) -> ShareLaw {
         self.law
     }
 
@@ -113,15 +114,15 @@ impl LocalShare {
     ///
     /// # Errors
     /// [`NoiseError::TooWide`] and [`NoiseError::NoVariance`].
-    pub fn new(total_variance: f64, honest: NonZeroU32, law: LocalNoise) -> Result<Self, NoiseError> {
+    pub fn new(total_variance: f64, honest: NonZeroU32, law: ShareLaw) -> Result<Self, NoiseError> {
         if total_variance.is_nan() || total_variance <= 0.0 {
             return Err(NoiseError::NoVariance { variance: total_variance });
         }
         // The quotient is rounded to the nearest, so the number above it is not below the true one.
         let variance = (total_variance / f64::from(honest.get())).next_up();
         let (sampler, variance) = match law {
-            LocalNoise::Skellam => (Sampler::Skellam(Skellam::new(variance)?), variance),
-            LocalNoise::DiscreteGaussian => {
+            ShareLaw::Skellam => (Sampler::Skellam(Skellam::new(variance)?), variance),
+            ShareLaw::DiscreteGaussian => {
                 let sampler = DiscreteGaussian::at_least(variance.sqrt().next_up())?;
                 let parameter = sampler.sigma() as f64;
                 (Sampler::DiscreteGaussian(sampler), (parameter * parameter).next_up())
@@ -169,7 +170,7 @@ mod tests {
     use rayon::prelude::*;
     use wardround_plan::StreamKey;
 
-    const LAWS: [LocalNoise; 2] = [LocalNoise::Skellam, LocalNoise::DiscreteGaussian];
+    const LAWS: [ShareLaw; 2] = [ShareLaw::Skellam, ShareLaw::DiscreteGaussian];
 
     fn honest(count: u32) -> NonZeroU32 {
         NonZeroU32::new(count).expect("at least one")
@@ -179,7 +180,7 @@ mod tests {
         SimulatedNoise::new(&StreamKey::from_public_seed(seed), "share")
     }
 
-    fn shared(law: LocalNoise, sites: u32) -> SharedNoise {
+    fn shared(law: ShareLaw, sites: u32) -> SharedNoise {
         let (clip, multiplier) = (ClipNorm::new(0.5).expect("positive"), NoiseMultiplier::new(1.3).expect("positive"));
         SharedNoise::new(clip, multiplier, 1000, honest(sites), law).expect("a grid")
     }
@@ -190,10 +191,10 @@ mod tests {
             for total in [4e5, 1.0e16 / 3.0, 7.3e17, 4.6e18] {
                 let exact = total / f64::from(sites);
                 let variance = |law| LocalShare::new(total, honest(sites), law).expect("in range").variance();
-                assert!(variance(LocalNoise::Skellam) <= exact.next_up().next_up(), "{sites} of {total:e}");
+                assert!(variance(ShareLaw::Skellam) <= exact.next_up().next_up(), "{sites} of {total:e}");
                 // A whole parameter, and room for a twelfth.
                 let most = (exact.sqrt() + 1.1).powi(2);
-                assert!((exact..=most).contains(&variance(LocalNoise::DiscreteGaussian)), "{sites} of {total:e}");
+                assert!((exact..=most).contains(&variance(ShareLaw::DiscreteGaussian)), "{sites} of {total:e}");
             }
         }
     }
@@ -203,7 +204,7 @@ mod tests {
     fn the_share_is_rounded_up_in_exact_arithmetic() {
         for sites in [1_u32, 3, 7, 11, 1000, 4_294_967_295] {
             for total in [1_u128 << 60, (1 << 61) + (1 << 9), 3 << 70, (1 << 53) + 1] {
-                let share = LocalShare::new(total as f64, honest(sites), LocalNoise::Skellam).expect("in range");
+                let share = LocalShare::new(total as f64, honest(sites), ShareLaw::Skellam).expect("in range");
                 let scaled = share.variance() * 2.0_f64.powi(40);
                 assert_eq!(scaled.fract(), 0.0);
                 let total = (total as f64) as u128;
@@ -216,7 +217,7 @@ mod tests {
     #[test]
     fn a_sum_of_shares_has_their_variance_and_fourth_cumulant() {
         const SUMS: usize = 400_000;
-        for (law, total) in [(LocalNoise::Skellam, 2.0), (LocalNoise::DiscreteGaussian, 500.0)] {
+        for (law, total) in [(ShareLaw::Skellam, 2.0), (ShareLaw::DiscreteGaussian, 500.0)] {
             let share = LocalShare::new(total, honest(5), law).expect("in range");
             let mut sums = vec![0; SUMS];
             let mut streams = streams(1);
@@ -225,7 +226,7 @@ mod tests {
             let (second, fourth) = (mean_of(2), mean_of(4));
             let variance = 5.0 * share.variance();
             let root = (SUMS as f64).sqrt();
-            let fourth_cumulant = if law == LocalNoise::Skellam { variance } else { 0.0 };
+            let fourth_cumulant = if law == ShareLaw::Skellam { variance } else { 0.0 };
             let spread = ((2.0 * variance * variance + fourth_cumulant).sqrt()) / root;
             assert!((second - variance).abs() < 6.0 * spread, "{law:?}: {second} for {variance}");
             assert!(second > total - 6.0 * spread, "{law:?}: the total is carried");
@@ -234,7 +235,7 @@ mod tests {
             let error = (fourth - 3.0 * variance * variance - fourth_cumulant).abs();
             let spread = (96.0 + u * (204.0 + u * (62.0 + u))).sqrt() * variance * variance / root;
             assert!(error < 6.0 * spread, "{law:?}: fourth moment off by {error}");
-            assert!(law != LocalNoise::Skellam || 12.0 * spread < fourth_cumulant, "a Gaussian would be found out");
+            assert!(law != ShareLaw::Skellam || 12.0 * spread < fourth_cumulant, "a Gaussian would be found out");
         }
     }
 
@@ -303,13 +304,13 @@ mod tests {
     fn blocks_go_to_other_threads_and_outlive_their_share() {
         fn spread(_: impl Send + 'static) {}
         let blocks =
-            shared(LocalNoise::Skellam, 3).share().expect("in range").blocks(1, &mut streams(5)).expect("streams");
+            shared(ShareLaw::Skellam, 3).share().expect("in range").blocks(1, &mut streams(5)).expect("streams");
         spread(blocks);
     }
 
     #[test]
     fn integers_wrap_as_the_ring_does() {
-        let share = shared(LocalNoise::Skellam, 1).share().expect("in range");
+        let share = shared(ShareLaw::Skellam, 1).share().expect("in range");
         let draw = |start: i64| {
             let mut integers = vec![start; 100];
             share.blocks(1, &mut streams(4)).expect("streams")[0].add_to(&mut integers);
@@ -324,7 +325,7 @@ mod tests {
 
     #[test]
     fn the_largest_word_is_that_of_all_contributions() {
-        let noise = shared(LocalNoise::Skellam, 3);
+        let noise = shared(ShareLaw::Skellam, 3);
         let exact = 10.0 * noise.sensitivity();
         assert!((exact..exact + 2.0).contains(&(noise.word_max(10) as f64)));
         assert!(noise.word_max(0) >= 1, "an empty sum is rounded as well");

@@ -2,7 +2,8 @@
 
 use crate::charges::{delta, noise};
 use crate::vectors::cases;
-use wardround_privacy::{ClipNorm, DistributedNoise, LocalNoise, TreeAggregation, Zcdp};
+use wardround_plan::ShareLaw;
+use wardround_privacy::{ClipNorm, DistributedNoise, TreeAggregation, Zcdp};
 
 fn near(ours: f64, theirs: f64, tolerance: f64) -> bool {
     (ours / theirs - 1.0).abs() <= tolerance
@@ -51,7 +52,7 @@ fn distributed_noise_costs_what_its_theorems_say() {
             case.id(),
             noise.tau()
         );
-        for (kind, method) in [(LocalNoise::DiscreteGaussian, "ddgauss"), (LocalNoise::Skellam, "skellam")] {
+        for (kind, method) in [(ShareLaw::DiscreteGaussian, "ddgauss"), (ShareLaw::Skellam, "skellam")] {
             let one = noise.rdp(kind, 8);
             assert!(near(one, result(method, "rdp_alpha8_one_round"), 1e-12), "{} {method}: {one}", case.id());
             let rounds = case.parameter("rounds") as u64;
@@ -59,6 +60,6 @@ fn distributed_noise_costs_what_its_theorems_say() {
             assert!(near(all.epsilon.get(), result(method, "epsilon"), 1e-9), "{} {method}: {all:?}", case.id());
             assert_eq!(all.order, result(method, "optimal_order"), "{} {method}", case.id());
         }
-        assert!(DistributedNoise { granularity: 0.0, ..noise }.epsilon(LocalNoise::Skellam, 1, delta(1e-5)).is_err());
+        assert!(DistributedNoise { granularity: 0.0, ..noise }.epsilon(ShareLaw::Skellam, 1, delta(1e-5)).is_err());
     }
 }

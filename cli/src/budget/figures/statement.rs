@@ -75,8 +75,7 @@ async fn gather(config: &SiteConfig, study: &StudyId) -> Result<Evidence, Failur
 
 /// `None` for a plan that promises nothing.
 fn attacked(plan: &Plan) -> Result<Option<RoundAudit>, Failure> {
-    // Steps whose noise is shared by several sites are not this site's alone to attack.
-    if plan.privacy.patients().is_none_or(|terms| terms.share.is_some()) {
+    if plan.privacy.patients().is_none() {
         return Ok(None);
     }
     let cost = StudyCost::of(plan).map_err(Failure::failed)?;
