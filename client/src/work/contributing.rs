@@ -5,12 +5,14 @@
 //! restarted has dropped out.
 
 use super::Desk;
-use super::training::unsalted;
+use super::training::SALT_BYTES;
 use crate::notice::Notice;
 use bytes::Bytes;
+use futures_util::TryStreamExt;
 use rand::SeedableRng;
 use rand::rngs::{StdRng, SysRng};
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 use wardround_plan::{Hasher, Plan, PrivacyMode};
@@ -23,7 +25,7 @@ use wardround_secagg::client::{Agreement, Client, Event, Output, Trained};
 use wardround_secagg::ring::{NoiseShare, Rounding, Update, Weight};
 use wardround_secagg::session::SessionParams;
 use wardround_secagg::wire::{ConfigDigest, ModelDigest, StudyId};
-use wardround_storage::{BlobWriter, DatabaseError};
+use wardround_storage::{BlobWriter, DatabaseError, StorageError};
 
 /// Before a transfer is taken up again.
 const AFTER_BREAK: std::time::Duration = std::time::Duration::from_millis(200);
@@ -194,13 +196,34 @@ impl Desk {
             Stored::Update(update) => update,
             Stored::Gradients(unnoised) => unnoised.value(),
         };
-        let bytes = self.spool.blobs().get_bytes(&stored.digest).await.map_err(|error| error.to_string())?;
         if let Stored::Gradients(_) = released {
-            let words = unsalted(&bytes).ok_or("the stored gradients are too short")?;
-            return Ok(Addend::Weighted(words, Weight::ONE));
+            let words = self.numbers(stored, SALT_BYTES as u64, i64::from_le_bytes).await;
+            return words.map(|words| Addend::Weighted(words, Weight::ONE)).map_err(|error| error.to_string());
         }
+        let values = self.numbers(stored, 0, f32::from_le_bytes).await.map_err(|error| error.to_string())?;
         let weight = plan.weight_of(self.seat.name()).and_then(Weight::new);
-        Addend::new(&bytes, weight.ok_or("the plan gives this site no weight")?, plan.weight_max())
+        Addend::new(values, weight.ok_or("the plan gives this site no weight")?, plan.weight_max())
+    }
+
+    /// The numbers of a stored vector behind its first `skip` bytes, read piece by piece: they are in memory once.
+    async fn numbers<const N: usize, T>(
+        &self,
+        stored: &UpdateRef,
+        skip: u64,
+        number: fn([u8; N]) -> T,
+    ) -> Result<Vec<T>, StorageError> {
+        let blobs = self.spool.blobs();
+        let bytes = blobs.len(&stored.digest).await?.saturating_sub(skip);
+        let mut numbers = Vec::with_capacity(bytes as usize / N);
+        let mut pieces = pin!(blobs.reader(stored.digest, skip).await?);
+        let mut unread: Vec<u8> = Vec::new();
+        while let Some(piece) = pieces.try_next().await? {
+            unread.extend_from_slice(&piece);
+            let (whole, rest) = unread.as_chunks();
+            numbers.extend(whole.iter().map(|bytes| number(*bytes)));
+            unread = rest.to_vec();
+        }
+        Ok(numbers)
     }
 
     /// What this site brings to every session, and what it has done before.
@@ -347,8 +370,7 @@ enum Addend {
 }
 
 impl Addend {
-    fn new(bytes: &[u8], weight: Weight, weight_max: u32) -> Result<Self, String> {
-        let values: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    fn new(values: Vec<f32>, weight: Weight, weight_max: u32) -> Result<Self, String> {
         let mut units = vec![0; if weight_max == 1 { 0 } else { values.len() }];
         if weight_max == 1 {
             wardround_strategy::check(&values).map_err(|error| error.to_string())?;

@@ -124,12 +124,6 @@ fn salted(words: &[i64]) -> Result<Vec<u8>, Stopped> {
     Ok(bytes)
 }
 
-/// The gradients again.
-pub(super) fn unsalted(bytes: &[u8]) -> Option<Vec<i64>> {
-    let words = bytes.get(SALT_BYTES..)?;
-    Some(words.as_chunks().0.iter().map(|word| i64::from_le_bytes(*word)).collect())
-}
-
 /// What the ledger records of gradients without noise: nothing that could be taken for an update with noise.
 pub(super) fn unnoised_content(stored: UpdateRef) -> Digest {
     let mut hasher = Hasher::new();
@@ -138,7 +132,8 @@ pub(super) fn unnoised_content(stored: UpdateRef) -> Digest {
     hasher.finish()
 }
 
-const SALT_BYTES: usize = 32;
+/// Random bytes in front of stored gradients.
+pub(super) const SALT_BYTES: usize = 32;
 
 /// What training changed.
 fn change(start: &Weights, trained: Result<Weights, TrainingError>) -> Result<Weights, Stopped> {
