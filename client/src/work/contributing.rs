@@ -4,64 +4,34 @@
 //! The secrets live here and nowhere else. They outlive a broken connection, and not the process: a site that was
 //! restarted has dropped out.
 
+mod addend;
+mod inbox;
+mod masked_file;
+
+pub use inbox::Inboxes;
+
 use super::Desk;
-use super::training::SALT_BYTES;
 use crate::notice::Notice;
-use bytes::Bytes;
-use futures_util::TryStreamExt;
+use addend::{Addend, Stored};
+use inbox::Inbox;
+use masked_file::MaskedFile;
 use rand::SeedableRng;
 use rand::rngs::{StdRng, SysRng};
-use std::collections::BTreeMap;
-use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::mpsc;
-use wardround_plan::{Hasher, Plan, PrivacyMode};
+use std::sync::Arc;
+use wardround_plan::{Plan, PrivacyMode};
 use wardround_privacy::{Released, SecretNoise, Unnoised};
 use wardround_proto::Announced;
-use wardround_round::masking::{Share, SumTerms, frame, session_round, vector_shape};
+use wardround_round::masking::{Share, SumTerms, session_round, vector_shape};
 use wardround_round::participant::{Event as SiteEvent, Input, UploadFailure};
 use wardround_round::{FromSite, ModelRef, Refusal, RefusalReason, ReportedScore, RoundId, UpdateRef, tally};
 use wardround_secagg::client::{Agreement, Client, Event, Output, Trained};
-use wardround_secagg::ring::{NoiseShare, Rounding, Update, Weight};
+use wardround_secagg::ring::{NoiseShare, Rounding};
 use wardround_secagg::session::SessionParams;
 use wardround_secagg::wire::{ConfigDigest, ModelDigest, StudyId};
-use wardround_storage::{BlobWriter, DatabaseError, StorageError};
+use wardround_storage::DatabaseError;
 
 /// Before a transfer is taken up again.
 const AFTER_BREAK: std::time::Duration = std::time::Duration::from_millis(200);
-/// Messages of a session that may wait: it has five.
-const INBOX_MAX: usize = 16;
-
-/// The messages of one round.
-pub(super) type Inbox = mpsc::Receiver<Vec<u8>>;
-
-/// Where the coordinator's messages about masked sums are handed to those that wait for them. Clones share it.
-#[derive(Clone, Default)]
-pub struct Inboxes(Arc<Mutex<BTreeMap<RoundId, mpsc::Sender<Vec<u8>>>>>);
-
-impl Inboxes {
-    /// From now on messages of this round are kept, and its end is known, for whoever reads this.
-    pub(super) fn open(&self, id: &RoundId) -> Inbox {
-        let (sender, inbox) = mpsc::channel(INBOX_MAX);
-        self.with(|inboxes| inboxes.insert(id.clone(), sender));
-        inbox
-    }
-
-    /// A message that nobody waits for, or one too many, is lost: the coordinator says it again when it matters.
-    pub fn deliver(&self, id: &RoundId, message: Vec<u8>) {
-        self.with(|inboxes| inboxes.get(id).map(|inbox| inbox.try_send(message)));
-    }
-
-    /// Nothing more will come for this round.
-    pub fn close(&self, id: &RoundId) {
-        self.with(|inboxes| inboxes.remove(id));
-    }
-
-    fn with<T>(&self, change: impl FnOnce(&mut BTreeMap<RoundId, mpsc::Sender<Vec<u8>>>) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 /// A site in one session.
 struct Session<'a> {
     desk: &'a Desk,
@@ -73,17 +43,6 @@ struct Session<'a> {
     /// Absent only while a thread has it.
     client: Option<Client>,
     rng: StdRng,
-}
-
-/// What goes into a sum, as it is kept until the session asks for it.
-#[derive(Clone)]
-enum Stored {
-    /// On disk.
-    Update(UpdateRef),
-    /// On disk, without noise: it gets this site's share of it with the masks.
-    Gradients(Unnoised<UpdateRef>),
-    /// The words of a tally.
-    Scores(Arc<Vec<i64>>),
 }
 
 impl Desk {
@@ -187,43 +146,6 @@ impl Desk {
         let Some(agreed) = &params.noise else { return Ok(None) };
         let streams = SecretNoise::from_os().map_err(|error| error.to_string())?;
         Ok(Some(Box::new(Share::new(agreed, streams)?)))
-    }
-
-    /// What this site adds.
-    async fn addend(&self, plan: &Plan, released: &Stored) -> Result<Addend, String> {
-        let stored = match released {
-            Stored::Scores(words) => return Ok(Addend::Weighted(words.to_vec(), Weight::ONE)),
-            Stored::Update(update) => update,
-            Stored::Gradients(unnoised) => unnoised.value(),
-        };
-        if let Stored::Gradients(_) = released {
-            let words = self.numbers(stored, SALT_BYTES as u64, i64::from_le_bytes).await;
-            return words.map(|words| Addend::Weighted(words, Weight::ONE)).map_err(|error| error.to_string());
-        }
-        let values = self.numbers(stored, 0, f32::from_le_bytes).await.map_err(|error| error.to_string())?;
-        let weight = plan.weight_of(self.seat.name()).and_then(Weight::new);
-        Addend::new(values, weight.ok_or("the plan gives this site no weight")?, plan.weight_max())
-    }
-
-    /// The numbers of a stored vector behind its first `skip` bytes, read piece by piece: they are in memory once.
-    async fn numbers<const N: usize, T>(
-        &self,
-        stored: &UpdateRef,
-        skip: u64,
-        number: fn([u8; N]) -> T,
-    ) -> Result<Vec<T>, StorageError> {
-        let blobs = self.spool.blobs();
-        let bytes = blobs.len(&stored.digest).await?.saturating_sub(skip);
-        let mut numbers = Vec::with_capacity(bytes as usize / N);
-        let mut pieces = pin!(blobs.reader(stored.digest, skip).await?);
-        let mut unread: Vec<u8> = Vec::new();
-        while let Some(piece) = pieces.try_next().await? {
-            unread.extend_from_slice(&piece);
-            let (whole, rest) = unread.as_chunks();
-            numbers.extend(whole.iter().map(|bytes| number(*bytes)));
-            unread = rest.to_vec();
-        }
-        Ok(numbers)
     }
 
     /// What this site brings to every session, and what it has done before.
@@ -359,105 +281,4 @@ impl Session<'_> {
 /// update nor a file.
 fn refused(why: &dyn std::fmt::Display) -> UploadFailure {
     UploadFailure::Refused(Refusal::new(RefusalReason::PrivacyRequired, why.to_string()))
-}
-
-/// The update of a site as it is summed.
-enum Addend {
-    /// All sites count the same: rounded while it is masked.
-    Alike(Vec<f32>),
-    /// Fixed point, times the site's weight.
-    Weighted(Vec<i64>, Weight),
-}
-
-impl Addend {
-    fn new(values: Vec<f32>, weight: Weight, weight_max: u32) -> Result<Self, String> {
-        let mut units = vec![0; if weight_max == 1 { 0 } else { values.len() }];
-        if weight_max == 1 {
-            wardround_strategy::check(&values).map_err(|error| error.to_string())?;
-            return Ok(Self::Alike(values));
-        }
-        wardround_strategy::fold(&mut units, &values, weight.get()).map_err(|error| error.to_string())?;
-        Ok(Self::Weighted(units, weight))
-    }
-
-    fn update(&self) -> Update<'_> {
-        match self {
-            Self::Alike(values) => Update::Reals(values),
-            Self::Weighted(units, _) => Update::Integers(units),
-        }
-    }
-
-    fn weight(&self) -> Weight {
-        match self {
-            Self::Alike(_) => Weight::ONE,
-            Self::Weighted(_, weight) => *weight,
-        }
-    }
-}
-
-/// A masked update on this site's disk, as long as it takes to send it.
-struct MaskedFile {
-    writer: BlobWriter,
-    hasher: Hasher,
-    size_bytes: u64,
-}
-
-impl MaskedFile {
-    async fn new(desk: &Desk) -> Result<Self, UploadFailure> {
-        let writer = desk.spool.blobs().writer().await;
-        let writer = writer.map_err(|error| UploadFailure::Rejected(error.to_string()))?;
-        Ok(Self { writer, hasher: Hasher::new(), size_bytes: 0 })
-    }
-
-    /// What the machine wants to be sent; where it refuses, that.
-    async fn messages(&mut self, outputs: Vec<Output>) -> Result<(), UploadFailure> {
-        for output in outputs {
-            match output {
-                Output::Send(message) => self.message(&message).await?,
-                Output::Aborted(refusal) => return Err(UploadFailure::Rejected(refusal.to_string())),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    async fn message(&mut self, message: &[u8]) -> Result<(), UploadFailure> {
-        let framed = frame(message);
-        self.hasher.update(&framed);
-        self.size_bytes += framed.len() as u64;
-        let written = self.writer.write(Bytes::from(framed)).await;
-        written.map_err(|error| UploadFailure::Rejected(error.to_string()))
-    }
-
-    async fn finish(self) -> Result<Announced, UploadFailure> {
-        let digest = self.hasher.finish();
-        let finished = self.writer.finish(digest).await;
-        finished.map_err(|error| UploadFailure::Rejected(error.to_string()))?;
-        Ok(Announced { digest, size_bytes: self.size_bytes })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use wardround_plan::RoundNumber;
-    use wardround_round::Attempt;
-
-    #[tokio::test]
-    async fn the_end_of_a_round_is_heard_also_before_anybody_listens() {
-        let study = wardround_plan::StudyId::new("s").expect("a name");
-        let id = RoundId {
-            study,
-            round: RoundNumber::FIRST,
-            attempt: Attempt::FIRST,
-            summand: wardround_round::Summand::Update,
-        };
-        let inboxes = Inboxes::default();
-        let mut inbox = inboxes.open(&id);
-        inboxes.deliver(&id, vec![1]);
-        inboxes.close(&id);
-        inboxes.deliver(&id, vec![2]);
-        assert_eq!(inbox.recv().await, Some(vec![1]));
-        assert_eq!(inbox.recv().await, None);
-    }
 }

@@ -1,7 +1,8 @@
 //! Waiting for updates until all have come or time is up, and adding each as it comes.
 
 use super::event::{Event, Open};
-use super::study::{Admission, Effect, Fold, Study, Summed};
+use super::study::Study;
+use super::{Admission, Effect, Fold, Summed};
 use super::{Rejection, secure};
 use crate::{Invitation, ModelRef, Refusal, RoundId, Summand, ToSite, UpdateRef};
 use wardround_plan::{Digest, Duration, SiteId, Timestamp};

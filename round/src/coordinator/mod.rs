@@ -8,13 +8,16 @@
 //! invited to, vanishes, or comes back. The machine believes only what its shell verified about *who* speaks.
 
 mod collecting;
+mod effect;
 mod event;
 mod gathering;
+mod input;
 mod presence;
 mod rejection;
 mod scores;
 mod secure;
 mod study;
+mod view;
 mod witness;
 
 #[cfg(test)]
@@ -22,7 +25,10 @@ mod secure_tests;
 #[cfg(test)]
 mod tests;
 
+pub use effect::{Effect, Fold, Summed};
 pub use event::{Event, Progress, Recorded, Sealed};
+pub use input::{Admission, Input, Submission};
 pub use rejection::Rejection;
-pub use study::{Admission, Effect, Fold, Input, Phase, SitePhase, SiteView, Study, Submission, Summed, View};
+pub use study::Study;
+pub use view::{Phase, SitePhase, SiteView, View};
 pub use witness::Witness;

@@ -3,9 +3,10 @@
 //!
 //! A sum of scores is wanted, not needed: where it does not come about the study goes on, and says why it is missing.
 
+use super::Effect;
 use super::event::Event;
 use super::secure;
-use super::study::{Effect, Study};
+use super::study::Study;
 use crate::{Attempt, RoundId, Summand, tally};
 use wardround_plan::{Digest, Duration, RoundNumber, Timestamp};
 

@@ -6,7 +6,8 @@
 
 use super::Rejection;
 use super::event::{Event, Open, Sealed};
-use super::study::{Effect, Study, Summed};
+use super::study::Study;
+use super::{Effect, Summed};
 use super::{collecting, scores};
 use crate::masking::{SumTerms, masked_bytes_max, session_round};
 use crate::{RoundId, Summand, ToSite, UpdateRef};

@@ -1,127 +1,14 @@
 //! The site machine: inputs in, effects out.
 
-use super::Event;
+use super::job::{Job, same_study_round_work};
+use super::part::{Part, Trained};
+use super::{Effect, Evaluation, Event, Input, Measured, Terms, UploadFailure};
 use crate::{
-    Closing, Ending, FromSite, Invitation, ModelRef, Offer, Refusal, RefusalReason, ReportedScore, RoundId, Score,
-    StudyOutcome, Summand, ToSite, UpdateRef,
+    Closing, Ending, FromSite, Invitation, ModelRef, Refusal, RefusalReason, RoundId, StudyOutcome, Summand, ToSite,
+    UpdateRef,
 };
 use std::collections::{BTreeMap, VecDeque};
-use std::num::NonZeroU32;
-use wardround_plan::{Digest, LedgerHead, PlanDigest, RoundNumber, StudyId, Timestamp};
-
-/// What can happen to a site.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// The control stream is open.
-    Connected,
-    /// The control stream ended. Training goes on.
-    Disconnected,
-    /// The coordinator said something.
-    Said(ToSite),
-    /// The policy has decided on an offer.
-    Decided(StudyId, PlanDigest, Result<Terms, Refusal>),
-    /// Training is done, or failed for good.
-    Trained(RoundId, Result<UpdateRef, Refusal>),
-    /// Training stopped early because its round is over.
-    TrainingCancelled(RoundId),
-    /// Masked words of this round leave from now on; the shell has stored [`Event::Masking`].
-    Masking(RoundId, ModelRef),
-    /// The upload is done, or not.
-    Uploaded(RoundId, Result<(), UploadFailure>),
-    /// The site's privacy ledger has come this far, durably.
-    Ledger(LedgerHead),
-    /// A model was measured; `None` where that failed, which the shell has logged.
-    Evaluated(Evaluation, Option<Measured>),
-}
-
-/// What the site needs to know of a plan to follow its rounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
-    /// Rounds from one evaluation to the next.
-    pub evaluate_every: NonZeroU32,
-    /// The last round, which is always evaluated.
-    pub rounds: u32,
-    /// Whether scores leave in a masked sum only.
-    pub hides_scores: bool,
-    /// Whether an update may go into one sum only, since its noise is shared and was paid for once.
-    pub one_sum: bool,
-}
-
-/// Why an upload did not end with a receipt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UploadFailure {
-    /// The connection broke; the upload goes on where it stopped after the next invitation.
-    Broken,
-    /// The coordinator does not want it.
-    Rejected(String),
-    /// This site takes no part in the sum that is proposed.
-    Refused(Refusal),
-}
-
-impl UploadFailure {
-    /// Why the update will not be in this sum; nothing where it is tried again.
-    pub fn reason(&self) -> Option<&str> {
-        match self {
-            Self::Broken => None,
-            Self::Rejected(reason) => Some(reason),
-            Self::Refused(refusal) => Some(refusal.text()),
-        }
-    }
-}
-
-/// A committed model to be measured.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Evaluation {
-    /// The study.
-    pub study: StudyId,
-    /// The round that made the model.
-    pub round: RoundNumber,
-    /// The model.
-    pub model: ModelRef,
-}
-
-/// What was measured, and what may be told of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Measured {
-    /// Exact; stays at the site.
-    pub scores: Vec<Score>,
-    /// For the coordinator; empty where nothing may be told.
-    pub reported: Vec<ReportedScore>,
-}
-
-/// What the shell has to do, in order.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Store this durably before performing any later effect.
-    Persist(Timestamp, Event),
-    /// Ask the policy, and answer with `Decided`.
-    Decide(Offer),
-    /// Compare with the privacy ledger: where it does not contain this head it was rolled back, and nothing may be trained
-    /// until that is mended.
-    CheckLedger(LedgerHead),
-    /// Send; nothing in it comes from a patient.
-    Say(FromSite),
-    /// Send these scores, if they may leave the site.
-    Report(Evaluation, Vec<ReportedScore>),
-    /// Fetch the model, train, store the update, and answer with `Trained`.
-    Train(Invitation),
-    /// The round is over: training for it may stop early. It answers with `TrainingCancelled`, or
-    /// with `Trained` if it was done already.
-    CancelTraining(RoundId),
-    /// Bring the stored update, and the model it started from, into the sum, masked if the plan says so, and answer with
-    /// `Uploaded`.
-    Upload(RoundId, ModelRef, UpdateRef),
-    /// Bring these scores of that model into a masked sum, if they may leave the site, and answer with `Uploaded`.
-    SumScores(RoundId, ModelRef, Vec<ReportedScore>),
-    /// Hand a message to the secure aggregation of this round, if the site takes part in one.
-    Secagg(RoundId, Vec<u8>),
-    /// The round is over: its secure aggregation needs nothing more. It answers with `Uploaded` all the same.
-    EndSecagg(RoundId),
-    /// Fetch the model, measure it, and answer with `Evaluated`.
-    Evaluate(Evaluation),
-    /// A stored update is of no more use.
-    Discard(UpdateRef),
-}
+use wardround_plan::{LedgerHead, PlanDigest, StudyId, Timestamp};
 
 /// The site's machine for all its studies. It does one job at a time.
 #[derive(Default)]
@@ -133,37 +20,6 @@ pub struct Site {
     /// A round that ended while it was trained for.
     over: Option<RoundId>,
     effects: VecDeque<Effect>,
-}
-
-/// What the site knows of one study.
-#[derive(Default)]
-struct Part {
-    /// Accepted by the policy on this connection.
-    terms: Option<Terms>,
-    /// The plan that was last decided on.
-    plan: Option<PlanDigest>,
-    trained: Option<Trained>,
-    /// Models whose scores went into a sum, and for which round.
-    told: BTreeMap<Digest, RoundNumber>,
-    last_evaluated: Option<(Evaluation, Vec<ReportedScore>)>,
-    ended: bool,
-}
-
-/// An update that is stored. It serves every attempt at its round that starts from the same model.
-#[derive(Clone)]
-struct Trained {
-    plan: Option<PlanDigest>,
-    round: RoundNumber,
-    model: ModelRef,
-    update: UpdateRef,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum Job {
-    Train(Invitation),
-    Upload(RoundId, ModelRef, UpdateRef),
-    Evaluate(Evaluation),
-    SumScores(RoundId, Evaluation),
 }
 
 impl Site {
@@ -486,40 +342,4 @@ impl Site {
             Event::Ended { study, .. } => self.studies.entry(study.clone()).or_default().ended = true,
         }
     }
-}
-
-impl Part {
-    /// Whether the scores of a model may go into a sum: only of rounds that are measured, and once for each model, so that two
-    /// sums over different sites differ by no site's scores.
-    fn may_tell(&self, invitation: &Invitation) -> bool {
-        let round = invitation.id.round;
-        let told = self.told.get(&invitation.model.digest);
-        self.terms.is_some_and(|terms| terms.measures(round)) && told.is_none_or(|told| *told == round)
-    }
-
-    /// Whether masking for this round uses up what was trained.
-    fn gives_up(&self, id: &RoundId) -> bool {
-        id.summand == Summand::Update && self.trained.as_ref().is_some_and(|trained| trained.round <= id.round)
-    }
-}
-
-impl Terms {
-    fn measures(&self, round: RoundNumber) -> bool {
-        round.get().is_multiple_of(self.evaluate_every.get()) || round.get() >= self.rounds
-    }
-}
-
-impl Job {
-    /// The round a job works for; an evaluation outlives its round.
-    fn round(&self) -> Option<&RoundId> {
-        match self {
-            Self::Train(invitation) => Some(&invitation.id),
-            Self::Upload(id, ..) | Self::SumScores(id, _) => Some(id),
-            Self::Evaluate(_) => None,
-        }
-    }
-}
-
-fn same_study_round_work(a: &Job, b: &Job) -> bool {
-    a.round().zip(b.round()).is_some_and(|(a, b)| a.study == b.study)
 }
