@@ -27,6 +27,7 @@ mod segmentation;
 mod site;
 mod spent;
 mod states;
+mod sweep;
 pub mod toys;
 mod work;
 
@@ -41,6 +42,7 @@ pub use section::{FaultsSection, LateJoiners, Leavers, Poisoning, SimulationSect
 pub use segmentation::{Bench, DataError, Grouping, Segmentation};
 pub use site::{Attempt, SiteNumber};
 pub use spent::{SpentError, epsilon_after};
+pub use sweep::{Override, Setting, SweepError, Variant, variants};
 pub use work::{Job, Labels, LocalWork, Report, WorkError};
 
 pub(crate) use seeds::Seeds;
