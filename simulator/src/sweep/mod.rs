@@ -3,8 +3,10 @@
 //! Replicates differ in the seed of the simulation and in that of the initial weights, both counted up from the scenario's own,
 //! so that a band over seeds shows what chance does to cohorts, partition, training and start; the scans stay the same.
 
+mod manifest;
 mod setting;
 
+pub use manifest::{SweepManifest, VariantRecord};
 pub use setting::{Override, Setting};
 
 use crate::{Scenario, ScenarioError};
