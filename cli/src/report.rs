@@ -1,0 +1,143 @@
+//! `wardround report RUN...`: simulated runs side by side, as a page, as pictures for a paper, as CSV and as JSON.
+
+use crate::exit::Failure;
+use crate::output::Output;
+use clap::Args;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use wardround_report::{
+    RunRecord, RunSetting, SimulatedRound, SimulatedScores, SimulatedSite, SimulatedTraffic, SimulationRecord,
+    simulation_charts, simulation_csv, simulation_page, to_json,
+};
+use wardround_simulator::{EvaluationRecord, RunSummary, Setting, SweepManifest, VariantRecord, epsilon_after};
+
+/// Compare simulated runs: convergence, privacy against utility, the worst site, communication and time
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// Folders of runs, or of sweeps
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
+    /// Where to write. [default: the run's folder; with several, `report`]
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// What a run is told as.
+struct Told {
+    study: String,
+    metric: &'static str,
+    run: RunRecord,
+}
+
+pub fn run(arguments: &ReportArguments, output: Output) -> Result<ExitCode, Failure> {
+    let told: Vec<Vec<Told>> = arguments.runs.iter().map(|folder| told(folder)).collect::<Result<_, _>>()?;
+    let record = record(told.into_iter().flatten().collect());
+    let out = match (&arguments.out, arguments.runs.as_slice()) {
+        (Some(out), _) => out.clone(),
+        (None, [only]) => only.clone(),
+        (None, _) => PathBuf::from("report"),
+    };
+    let page = write(&record, &out).map_err(|error| Failure::failed(format!("{}: {error}", out.display())))?;
+    output.show(&json!({ "html": page, "runs": record.runs.len() }), || format!("report: {}", page.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn record(told: Vec<Told>) -> SimulationRecord {
+    let distinct = |words: BTreeSet<&str>| words.into_iter().collect::<Vec<_>>().join(", ");
+    let title = distinct(told.iter().map(|told| told.study.as_str()).collect());
+    let metric = distinct(told.iter().map(|told| told.metric).collect());
+    SimulationRecord { title, metric, runs: told.into_iter().map(|told| told.run).collect() }
+}
+
+/// Writes everything into `out`; gives the page.
+fn write(record: &SimulationRecord, out: &Path) -> std::io::Result<PathBuf> {
+    std::fs::create_dir_all(out)?;
+    let page = out.join("report.html");
+    std::fs::write(&page, simulation_page(record))?;
+    std::fs::write(out.join("report.json"), to_json(record))?;
+    std::fs::write(out.join("runs.csv"), simulation_csv(record))?;
+    for (name, svg) in simulation_charts(record) {
+        std::fs::write(out.join(name), svg)?;
+    }
+    Ok(page)
+}
+
+/// The runs in a folder: its own, or those of its sweep.
+fn told(folder: &Path) -> Result<Vec<Told>, Failure> {
+    if let Some(sweep) = SweepManifest::find(folder).map_err(Failure::input)? {
+        let told = sweep.variants.into_iter().map(|variant| of_variant(folder, variant));
+        return Ok(told.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect());
+    }
+    let run = RunSummary::read(folder).map_err(Failure::input)?;
+    let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    let name = name.unwrap_or_else(|| folder.display().to_string());
+    // Nothing says whether runs that were begun one by one are repetitions, so each stands alone.
+    let alone = vec![Setting { key: "run".into(), value: name.clone() }];
+    Ok(vec![of_run(name, &alone, &run)?])
+}
+
+/// `None` where the variant was not begun.
+fn of_variant(folder: &Path, variant: VariantRecord) -> Result<Option<Told>, Failure> {
+    let folder = folder.join(&variant.name);
+    let Some(run) = RunSummary::find(&folder).map_err(Failure::input)? else {
+        eprintln!("{} was not begun, and is left out", variant.name);
+        return Ok(None);
+    };
+    if run.manifest.scenario != variant.scenario {
+        let folder = folder.display();
+        return Err(Failure::input(format!("`{folder}` holds another run than its sweep says: run the sweep again")));
+    }
+    of_run(variant.name, &variant.settings, &run).map(Some)
+}
+
+fn of_run(name: String, settings: &[Setting], run: &RunSummary) -> Result<Told, Failure> {
+    let plan = run.scenario.plan();
+    let setting = |setting: &Setting| RunSetting { key: setting.key.clone(), value: setting.value.clone() };
+    let site = |(site, score): &(wardround_simulator::SiteNumber, f64)| SimulatedSite {
+        site: format!("site-{site}"),
+        score: *score,
+    };
+    let traffic =
+        run.traffic().map(|traffic| SimulatedTraffic { down_bytes: traffic.down_bytes, up_bytes: traffic.up_bytes });
+    let record = RunRecord {
+        epsilon: epsilon(run).map_err(|error| Failure::input(format!("{name}: {error}")))?,
+        name,
+        settings: settings.iter().map(setting).collect(),
+        seed: run.manifest.seed,
+        complete: run.is_complete(),
+        rounds: rounds(run),
+        evaluations: run.evaluations.iter().map(scores).collect(),
+        sites: run.last_scores.iter().map(site).collect(),
+        traffic,
+        model_sha256: run.rounds.last().map_or(String::new(), |round| round.model.to_string()),
+        data_sha256: run.manifest.data.to_string(),
+    };
+    let metric = if run.manifest.task == SEGMENTATION { "Dice" } else { "score" };
+    Ok(Told { study: plan.study.name.to_string(), metric, run: record })
+}
+
+fn epsilon(run: &RunSummary) -> Result<Option<f64>, wardround_simulator::SpentError> {
+    let Some(last) = run.rounds.last() else { return Ok(None) };
+    let population = run.manifest.population;
+    let epsilon = epsilon_after(run.scenario.plan(), population, last.attempt.round.get())?;
+    Ok(epsilon.map(|epsilon| epsilon.get()))
+}
+
+fn rounds(run: &RunSummary) -> Vec<SimulatedRound> {
+    let each = run.rounds.iter().zip(&run.wall_ms).map(|(round, wall_ms)| SimulatedRound {
+        round: round.attempt.round.get(),
+        loss: round.attempt.loss,
+        wall_s: wall_ms / 1e3,
+        ends_s: round.attempt.ends_s,
+    });
+    each.collect()
+}
+
+fn scores(record: &EvaluationRecord) -> SimulatedScores {
+    SimulatedScores { round: record.round.get(), mean: record.mean, worst: record.worst }
+}
+
+/// The work whose scores are Dice.
+const SEGMENTATION: &str = "segmentation";
