@@ -79,7 +79,9 @@ impl<'a> Course<'a> {
         self.progress.say(&said);
         let (out, begun) = (self.out.join(&variant.name), Instant::now());
         let (scenario, how, fresh) = (variant.scenario.clone(), self.how.clone(), record.data.is_none());
-        let outcome = Rehearsal { scenario, out: out.clone(), how, fresh }.run(stop, self.output)?;
+        let outcome = Rehearsal { scenario, out: out.clone(), how, fresh }.run(stop, self.output);
+        let outcome =
+            outcome.map_err(|error| Failure { message: format!("{}: {}", variant.name, error.message), ..error })?;
         let run = RunSummary::read(&out).map_err(|error| failure(&error))?;
         self.manifest.variants[place].tell(&run);
         self.manifest.write(&self.out).map_err(|error| failure(&error))?;

@@ -126,7 +126,7 @@ mod tests {
             samples::assert_well_formed(svg);
         }
         assert_eq!(charts[0].1.matches("class=\"band\"").count(), 4);
-        assert!(charts[3].1.contains("kind scaffold, without noise"));
+        assert!(charts[3].1.contains("scaffold, without noise"));
     }
 
     #[test]

@@ -105,10 +105,14 @@ impl RunRecord {
     }
 }
 
-/// Settings in words: keys without their sections.
+/// Settings in words, short enough for the end of a line: keys without their sections, and a kind by its name alone.
 pub(super) fn named<'s>(settings: impl Iterator<Item = &'s RunSetting>) -> String {
-    let last = |key: &'s str| key.rsplit('.').next().unwrap_or(key);
-    let words: Vec<String> = settings.map(|setting| format!("{} {}", last(&setting.key), setting.value)).collect();
+    let words = |RunSetting { key, value }: &RunSetting| match key.rsplit('.').next().unwrap_or(key) {
+        _ if key == EPSILON => format!("ε {value}"),
+        "kind" => value.clone(),
+        last => format!("{last} {value}"),
+    };
+    let words: Vec<String> = settings.map(words).collect();
     if words.is_empty() { "all runs".into() } else { words.join(", ") }
 }
 
@@ -121,12 +125,7 @@ mod tests {
     fn runs_that_differ_only_in_their_seed_are_one_group() {
         let record = sample::sweep();
         let names: Vec<String> = Group::all(&record).iter().map(Group::name).collect();
-        let expected = [
-            "epsilon 3, kind fedavg",
-            "epsilon 3, kind scaffold",
-            "epsilon none, kind fedavg",
-            "epsilon none, kind scaffold",
-        ];
+        let expected = ["ε 3, fedavg", "ε 3, scaffold", "ε none, fedavg", "ε none, scaffold"];
         assert_eq!(names, expected);
         assert!(Group::all(&record).iter().all(|group| group.runs.len() == 2));
     }

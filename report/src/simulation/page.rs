@@ -63,18 +63,16 @@ fn key_figures(record: &SimulationRecord, groups: &[Group]) -> Vec<Figure> {
         Figure { name: "Runs", value: record.runs.len().to_string(), of: of_runs },
         Figure { name: "Time", value: lasted(Some(wall_s)), of: "on this machine, all runs".into() },
     ];
-    let best = |number: fn(&RunRecord) -> Option<f64>| {
-        let means = groups.iter().filter_map(move |group| Some((group.over(number)?.mean, group.name())));
-        means.max_by(|(a, _), (b, _)| a.total_cmp(b))
-    };
-    let last: [(&str, fn(&RunRecord) -> Option<f64>); 2] =
-        [("Best mean of sites", |run| run.last()?.mean), ("Best worst site", |run| run.last()?.worst)];
-    for (name, number) in last {
-        if let Some((value, of)) = best(number) {
-            list.push(Figure { name, value: score(value), of: visible(&of) });
-        }
-    }
+    list.extend(best("Best mean of sites", groups, |run| run.last()?.mean));
+    list.extend(best("Best worst site", groups, |run| run.last()?.worst));
     list
+}
+
+/// The highest mean over seeds, and whose it is.
+fn best(name: &'static str, groups: &[Group], number: fn(&RunRecord) -> Option<f64>) -> Option<Figure> {
+    let means = groups.iter().filter_map(|group| Some((group.over(number)?.mean, group.name())));
+    let (value, of) = means.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    Some(Figure { name, value: score(value), of: visible(&of) })
 }
 
 /// What would make the comparison mean something else than it seems to.
@@ -100,7 +98,8 @@ fn curves(record: &SimulationRecord, groups: &[Group]) -> Markup {
         @for lines in convergence(record, groups) { (lines.figure()) }
         p.note {
             "A line is the mean over the seeds of a setting, its band reaches from the lowest to the highest seed: no confidence \
-             interval. A round counts where every seed has a value. The tables below the charts hold the means."
+             interval. A round counts where every seed has a value. The tables below the charts hold the means. \
+             Where patients are protected, no site tells its loss."
         }
     }
 }
@@ -245,8 +244,8 @@ mod tests {
             "heart-study",
             "no guarantee",
             "protects nobody",
-            "epsilon 3, kind scaffold",
-            "kind fedavg, without noise",
+            "ε 3, scaffold",
+            "fedavg, without noise",
             "Privacy against utility",
             "0.610</td><td>0.600–0.620</td>",
             "<td>3.00</td><td>4.0</td><td>3.0</td>",
