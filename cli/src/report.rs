@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wardround_report::{
     RunRecord, RunSetting, SimulatedRound, SimulatedScores, SimulatedSite, SimulatedTraffic, SimulationRecord,
-    simulation_charts, simulation_csv, simulation_page, to_json,
+    simulation_charts, simulation_csv, simulation_page, tensorboard_events, to_json,
 };
 use wardround_simulator::{EvaluationRecord, RunSummary, Setting, SweepManifest, VariantRecord, epsilon_after};
 
@@ -22,6 +22,9 @@ pub struct ReportArguments {
     /// Where to write. [default: the run's folder; with several, `report`]
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Write event files for TensorBoard too: `tensorboard --logdir OUT/tensorboard`
+    #[arg(long)]
+    tensorboard: bool,
 }
 
 /// What a run is told as.
@@ -39,7 +42,11 @@ pub fn run(arguments: &ReportArguments, output: Output) -> Result<ExitCode, Fail
         (None, [only]) => only.clone(),
         (None, _) => PathBuf::from("report"),
     };
-    let page = write(&record, &out).map_err(|error| Failure::failed(format!("{}: {error}", out.display())))?;
+    let unwritten = |error| Failure::failed(format!("{}: {error}", out.display()));
+    let page = write(&record, &out).map_err(unwritten)?;
+    if arguments.tensorboard {
+        write_events(&record, &out.join("tensorboard")).map_err(unwritten)?;
+    }
     output.show(&json!({ "html": page, "runs": record.runs.len() }), || format!("report: {}", page.display()));
     Ok(ExitCode::SUCCESS)
 }
@@ -64,6 +71,17 @@ fn write(record: &SimulationRecord, out: &Path) -> std::io::Result<PathBuf> {
     Ok(page)
 }
 
+/// A folder a run, as TensorBoard tells them apart. Runs of one name, from several folders, are numbered.
+fn write_events(record: &SimulationRecord, out: &Path) -> std::io::Result<()> {
+    for (place, run) in record.runs.iter().enumerate() {
+        let is_alone = record.runs.iter().filter(|other| other.name == run.name).count() == 1;
+        let folder = out.join(if is_alone { run.name.clone() } else { format!("{}-{}", run.name, place + 1) });
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join(EVENTS), tensorboard_events(run))?;
+    }
+    Ok(())
+}
+
 /// The runs in a folder: its own, or those of its sweep.
 fn told(folder: &Path) -> Result<Vec<Told>, Failure> {
     if let Some(sweep) = SweepManifest::find(folder).map_err(Failure::input)? {
@@ -72,7 +90,7 @@ fn told(folder: &Path) -> Result<Vec<Told>, Failure> {
     }
     let run = RunSummary::read(folder).map_err(Failure::input)?;
     let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-    let name = name.unwrap_or_else(|| folder.display().to_string());
+    let name = name.unwrap_or_else(|| "run".into());
     // Nothing says whether runs that were begun one by one are repetitions, so each stands alone.
     let alone = vec![Setting { key: "run".into(), value: name.clone() }];
     Ok(vec![of_run(name, &alone, &run)?])
@@ -141,3 +159,5 @@ fn scores(record: &EvaluationRecord) -> SimulatedScores {
 
 /// The work whose scores are Dice.
 const SEGMENTATION: &str = "segmentation";
+/// TensorBoard looks for `tfevents` in a name, and for the number after it.
+const EVENTS: &str = "events.out.tfevents.0.wardround";

@@ -29,6 +29,7 @@ mod simulation;
 mod site;
 mod statement;
 mod study;
+mod tensorboard;
 mod terms;
 mod text;
 
@@ -48,3 +49,4 @@ pub use statement::{
     PlainReading, PrivacyStatement, ProtectedUnit, SecondOpinion, Trust, statement_page,
 };
 pub use study::study_page;
+pub use tensorboard::tensorboard_events;

@@ -8,7 +8,7 @@ mod group;
 mod page;
 mod record;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod table;
 
 pub use charts::simulation_charts;

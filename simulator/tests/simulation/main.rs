@@ -10,3 +10,4 @@ mod reading;
 mod scenario;
 mod segmentation;
 mod strategies;
+mod sweep;
