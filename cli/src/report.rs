@@ -34,9 +34,23 @@ struct Told {
     run: RunRecord,
 }
 
+/// What a folder holds.
+#[derive(Default)]
+struct Found {
+    told: Vec<Told>,
+    /// Variants without a run.
+    not_begun: Vec<String>,
+}
+
 pub fn run(arguments: &ReportArguments, output: Output) -> Result<ExitCode, Failure> {
-    let told: Vec<Vec<Told>> = arguments.runs.iter().map(|folder| told(folder)).collect::<Result<_, _>>()?;
-    let record = record(told.into_iter().flatten().collect());
+    each_once(&arguments.runs)?;
+    let mut all = Found::default();
+    for folder in &arguments.runs {
+        let found = found(folder, arguments.runs.len() > 1)?;
+        all.told.extend(found.told);
+        all.not_begun.extend(found.not_begun);
+    }
+    let record = record(all);
     let out = match (&arguments.out, arguments.runs.as_slice()) {
         (Some(out), _) => out.clone(),
         (None, [only]) => only.clone(),
@@ -51,11 +65,20 @@ pub fn run(arguments: &ReportArguments, output: Output) -> Result<ExitCode, Fail
     Ok(ExitCode::SUCCESS)
 }
 
-fn record(told: Vec<Told>) -> SimulationRecord {
+/// A run that is named twice would count as two repetitions.
+fn each_once(folders: &[PathBuf]) -> Result<(), Failure> {
+    let mut seen = BTreeSet::new();
+    // A folder that is not there is answered when it is read.
+    let again = folders.iter().find(|folder| folder.canonicalize().is_ok_and(|path| !seen.insert(path)));
+    again.map_or(Ok(()), |folder| Err(Failure::input(format!("`{}` is named twice", folder.display()))))
+}
+
+fn record(found: Found) -> SimulationRecord {
+    let Found { told, not_begun } = found;
     let distinct = |words: BTreeSet<&str>| words.into_iter().collect::<Vec<_>>().join(", ");
     let title = distinct(told.iter().map(|told| told.study.as_str()).collect());
     let metric = distinct(told.iter().map(|told| told.metric).collect());
-    SimulationRecord { title, metric, runs: told.into_iter().map(|told| told.run).collect() }
+    SimulationRecord { title, metric, runs: told.into_iter().map(|told| told.run).collect(), not_begun }
 }
 
 /// Writes everything into `out`; gives the page.
@@ -82,32 +105,38 @@ fn write_events(record: &SimulationRecord, out: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The runs in a folder: its own, or those of its sweep.
-fn told(folder: &Path) -> Result<Vec<Told>, Failure> {
-    if let Some(sweep) = SweepManifest::find(folder).map_err(Failure::input)? {
-        let told = sweep.variants.into_iter().map(|variant| of_variant(folder, variant));
-        return Ok(told.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect());
+/// The runs in a folder: its own, or those of its sweep. Among `several` folders each is told apart from the others: nothing says
+/// that two sweeps, or two runs that were begun one by one, are repetitions.
+fn found(folder: &Path, several: bool) -> Result<Found, Failure> {
+    let place = |key: &str| Setting { key: key.into(), value: folder.display().to_string() };
+    let Some(sweep) = SweepManifest::find(folder).map_err(Failure::input)? else {
+        let run = RunSummary::read(folder).map_err(Failure::input)?;
+        let path = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let name = path.file_name().map_or_else(|| "run".into(), |name| name.to_string_lossy().into_owned());
+        return Ok(Found { told: vec![of_run(name, &[place("run")], &run)?], not_begun: Vec::new() });
+    };
+    let mut all = Found::default();
+    for variant in sweep.variants {
+        let apart = several.then(|| place("sweep"));
+        let settings: Vec<Setting> = apart.into_iter().chain(variant.settings.iter().cloned()).collect();
+        match run_of(folder, &variant)? {
+            Some(run) => all.told.push(of_run(variant.name, &settings, &run)?),
+            None => all.not_begun.push(variant.name),
+        }
     }
-    let run = RunSummary::read(folder).map_err(Failure::input)?;
-    let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
-    let name = name.unwrap_or_else(|| "run".into());
-    // Nothing says whether runs that were begun one by one are repetitions, so each stands alone.
-    let alone = vec![Setting { key: "run".into(), value: name.clone() }];
-    Ok(vec![of_run(name, &alone, &run)?])
+    Ok(all)
 }
 
 /// `None` where the variant was not begun.
-fn of_variant(folder: &Path, variant: VariantRecord) -> Result<Option<Told>, Failure> {
+fn run_of(folder: &Path, variant: &VariantRecord) -> Result<Option<RunSummary>, Failure> {
     let folder = folder.join(&variant.name);
-    let Some(run) = RunSummary::find(&folder).map_err(Failure::input)? else {
-        eprintln!("{} was not begun, and is left out", variant.name);
-        return Ok(None);
-    };
-    if run.manifest.scenario != variant.scenario {
-        let folder = folder.display();
-        return Err(Failure::input(format!("`{folder}` holds another run than its sweep says: run the sweep again")));
+    match RunSummary::find(&folder).map_err(Failure::input)? {
+        Some(run) if run.manifest.scenario != variant.scenario => {
+            let folder = folder.display();
+            Err(Failure::input(format!("`{folder}` holds another run than its sweep says: run the sweep again")))
+        }
+        run => Ok(run),
     }
-    of_run(variant.name, &variant.settings, &run).map(Some)
 }
 
 fn of_run(name: String, settings: &[Setting], run: &RunSummary) -> Result<Told, Failure> {

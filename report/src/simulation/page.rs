@@ -52,8 +52,9 @@ pub fn simulation_page(record: &SimulationRecord) -> String {
 }
 
 fn state(record: &SimulationRecord) -> String {
-    let open = record.runs.iter().filter(|run| !run.complete).count();
-    if open == 0 { "finished".into() } else { format!("{open} of {} not finished", count(record.runs.len(), "run")) }
+    let open = record.runs.iter().filter(|run| !run.complete).count() + record.not_begun.len();
+    let all = count(record.runs.len() + record.not_begun.len(), "run");
+    if open == 0 { "finished".into() } else { format!("{open} of {all} not finished") }
 }
 
 fn key_figures(record: &SimulationRecord, groups: &[Group]) -> Vec<Figure> {
@@ -80,6 +81,10 @@ fn warnings(record: &SimulationRecord) -> Vec<String> {
     let mut warnings = Vec::new();
     if record.runs.iter().any(|run| !run.complete) {
         warnings.push("Runs that are not finished are told as far as they are: compare them with care.".into());
+    }
+    if !record.not_begun.is_empty() {
+        let names = record.not_begun.join(", ");
+        warnings.push(format!("Not begun, so settings may have fewer seeds than were asked: {}.", visible(&names)));
     }
     let data: BTreeSet<&str> = record.runs.iter().map(|run| run.data_sha256.as_str()).collect();
     if data.len() > 1 {
@@ -263,11 +268,16 @@ mod tests {
         let mut record = sample::sweep();
         record.runs[0].data_sha256 = "other".into();
         record.runs[0].complete = false;
+        record.not_begun = vec!["seed-9".into()];
         record.runs[0].evaluations.pop();
         let page = simulation_page(&record);
-        for words in
-            ["learned from 2 data sets", "1 of 8 runs not finished", "are of different rounds", ", not finished"]
-        {
+        for words in [
+            "learned from 2 data sets",
+            "2 of 9 runs not finished",
+            "were asked: seed-9.",
+            "are of different rounds",
+            ", not finished",
+        ] {
             assert!(page.contains(words), "{words}");
         }
     }
@@ -281,6 +291,7 @@ mod tests {
         run.settings[1].value = HOSTILE.into();
         run.settings[0].key = HOSTILE.into();
         run.sites[0].site = HOSTILE.into();
+        record.not_begun.push(HOSTILE.into());
         samples::assert_harmless(&simulation_page(&record));
     }
 

@@ -11,6 +11,8 @@ pub struct SimulationRecord {
     pub metric: String,
     /// In the order in which they are told.
     pub runs: Vec<RunRecord>,
+    /// Names of runs that are still to come.
+    pub not_begun: Vec<String>,
 }
 
 /// One run.

@@ -10,7 +10,12 @@ pub(crate) fn sweep() -> SimulationRecord {
     let runs = ["3", "none"].into_iter().flat_map(|epsilon| {
         kinds.into_iter().flat_map(move |kind| [1, 2].into_iter().map(move |seed| run(epsilon, kind, seed)))
     });
-    SimulationRecord { title: "heart-study".into(), metric: "dice.foreground".into(), runs: runs.collect() }
+    SimulationRecord {
+        title: "heart-study".into(),
+        metric: "dice.foreground".into(),
+        runs: runs.collect(),
+        not_begun: vec![],
+    }
 }
 
 fn run(epsilon: &str, kind: &str, seed: u64) -> RunRecord {
