@@ -75,7 +75,7 @@ pub(super) fn last_mean(group: &Group) -> Option<Over> {
 
 fn without(group: &Group) -> String {
     let rest = group.rest();
-    if rest.is_empty() { "without noise".into() } else { format!("{}, without noise", named(rest.into_iter())) }
+    if rest.is_empty() { "no ε".into() } else { format!("no ε, {}", named(rest.into_iter())) }
 }
 
 fn against_epsilon(groups: &[Group], rest: &[&RunSetting], index: usize) -> Series {
@@ -126,7 +126,7 @@ mod tests {
             samples::assert_well_formed(svg);
         }
         assert_eq!(charts[0].1.matches("class=\"band\"").count(), 4);
-        assert!(charts[3].1.contains("scaffold, without noise"));
+        assert!(charts[3].1.contains("no ε, scaffold"));
     }
 
     #[test]

@@ -250,7 +250,7 @@ mod tests {
             "no guarantee",
             "protects nobody",
             "ε 3, scaffold",
-            "fedavg, without noise",
+            "no ε, fedavg",
             "Privacy against utility",
             "0.610</td><td>0.600–0.620</td>",
             "<td>3.00</td><td>4.0</td><td>3.0</td>",
