@@ -10,6 +10,7 @@ mod exit;
 mod logs;
 mod output;
 mod progress;
+mod report;
 mod roster;
 mod simulate;
 mod site;
@@ -49,6 +50,7 @@ fn run(arguments: Arguments, output: output::Output) -> Result<ExitCode, exit::F
             Command::Study(command) => study::run(command, output).await,
             Command::Budget(command) => budget::run(command, output).await,
             Command::Data(command) => data::run(command, output),
+            Command::Report(arguments) => report::run(&arguments, output),
             Command::Simulate(arguments) => simulate::run(arguments, output).await,
         }
     });

@@ -1,12 +1,14 @@
 //! `wardround simulate`: a study rehearsed by virtual sites in this process, before any hospital is asked.
 
+mod sweep;
+
 use crate::exit::Failure;
 use crate::output::Output;
 use crate::progress::{Bar, Progress};
 use crate::site;
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,8 +19,8 @@ use wardround_imaging::{SynthPlan, synth};
 use wardround_models::ComputeDevice;
 use wardround_plan::RoundNumber;
 use wardround_simulator::{
-    Comparison, Ending, Grouping, Manifest, Observer, Options, Outcome, Run, RunError, Scenario, Secagg, Segmentation,
-    epsilon_after, picture, scenario_of, verify,
+    Comparison, Ending, Grouping, Manifest, Observer, Options, Outcome, Override, Run, RunError, Scenario, Secagg,
+    Segmentation, epsilon_after, picture, scenario_of, verify,
 };
 
 /// Rehearse a study with virtual sites in this process; the same seed gives the same bits, for any number of workers
@@ -30,15 +32,21 @@ pub struct SimulateArguments {
     /// A plan with a [simulation] section; examples are in simulator/scenarios
     #[arg(required = true)]
     plan: Option<PathBuf>,
-    /// The run's new folder
+    /// The run's new folder; with --sweep or --seeds, the folder of all runs
     #[arg(long, default_value = "wardround-run")]
     out: PathBuf,
+    /// Run the plan with each of these values, such as privacy.epsilon=1,3,8,none; may be repeated, for every combination
+    #[arg(long, value_name = "KEY=V1,V2")]
+    sweep: Vec<Override>,
+    /// Run everything with so many seeds, counted up from the plan's own
+    #[arg(long, value_name = "N")]
+    seeds: Option<NonZeroU32>,
     #[command(flatten)]
     how: How,
 }
 
 /// What changes no bit of a run, and where its scans are.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct How {
     /// Folder of site folders with scans; without it, phantoms are made beside the run's folder
     #[arg(long)]
@@ -87,7 +95,7 @@ struct Summary {
 }
 
 pub async fn run(arguments: SimulateArguments, output: Output) -> Result<ExitCode, Failure> {
-    let SimulateArguments { command, plan, out, how } = arguments;
+    let SimulateArguments { command, plan, out, sweep: overrides, seeds, how } = arguments;
     match command {
         Some(SimulateCommand::Verify { first, second }) => compare(&first, &second, output),
         Some(SimulateCommand::Resume { run, how }) => {
@@ -98,6 +106,10 @@ pub async fn run(arguments: SimulateArguments, output: Output) -> Result<ExitCod
             let file = plan.ok_or_else(|| Failure::input("a plan is needed: `wardround simulate PLAN`"))?;
             let text = std::fs::read_to_string(&file);
             let text = text.map_err(|error| Failure::input(format!("{}: {error}", file.display())))?;
+            if !overrides.is_empty() || seeds.is_some() {
+                let seeds = seeds.unwrap_or(NonZeroU32::MIN);
+                return sweep::run(&text, sweep::Sweep { overrides, seeds, out, how }, output).await;
+            }
             let scenario = Scenario::from_toml(&text);
             let scenario = scenario.map_err(|error| Failure::input(format!("{}: {error}", file.display())))?;
             carry_out(Rehearsal { scenario, out, how, fresh: true }, output).await
@@ -113,11 +125,22 @@ struct Rehearsal {
     fresh: bool,
 }
 
-/// On a thread of its own, so that Ctrl-C is heard: the run stops after its round, and can be resumed.
 async fn carry_out(rehearsal: Rehearsal, output: Output) -> Result<ExitCode, Failure> {
+    let (begun, out) = (Instant::now(), rehearsal.out.clone());
+    let done = until_stopped(move |stop| rehearsal.run(stop, output)).await;
+    let Outcome { rounds, ending, digest, clock_s, .. } = done??;
+    let complete = ending == Ending::Complete;
+    let (wall_s, model_sha256) = (begun.elapsed().as_secs_f64(), digest.to_string());
+    let summary = Summary { rounds, complete, model_sha256, virtual_s: clock_s, wall_s, run: out };
+    output.show(&summary, || summary.in_words());
+    if complete { Ok(ExitCode::SUCCESS) } else { Err(Failure::interrupted()) }
+}
+
+/// On a thread of its own, so that Ctrl-C is heard: the run stops after its round, and can be resumed.
+async fn until_stopped<T: Send + 'static>(job: impl FnOnce(&AtomicBool) -> T + Send + 'static) -> Result<T, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
-    let (begun, out, heard) = (Instant::now(), rehearsal.out.clone(), stop.clone());
-    let mut job = tokio::task::spawn_blocking(move || rehearsal.run(&heard, output));
+    let heard = stop.clone();
+    let mut job = tokio::task::spawn_blocking(move || job(&heard));
     let done = tokio::select! {
         done = &mut job => done,
         () = site::stopped() => {
@@ -125,12 +148,7 @@ async fn carry_out(rehearsal: Rehearsal, output: Output) -> Result<ExitCode, Fai
             job.await
         }
     };
-    let Outcome { rounds, ending, digest, clock_s, .. } = done.map_err(Failure::failed)??;
-    let complete = ending == Ending::Complete;
-    let (wall_s, model_sha256) = (begun.elapsed().as_secs_f64(), digest.to_string());
-    let summary = Summary { rounds, complete, model_sha256, virtual_s: clock_s, wall_s, run: out };
-    output.show(&summary, || summary.in_words());
-    if complete { Ok(ExitCode::SUCCESS) } else { Err(Failure::interrupted()) }
+    done.map_err(Failure::failed)
 }
 
 impl Rehearsal {
@@ -167,12 +185,25 @@ impl Rehearsal {
         let mut name = self.out.file_name().unwrap_or_default().to_os_string();
         name.push("-phantoms");
         let folder = self.out.with_file_name(name);
-        if !folder.exists() {
-            let hospitals = SynthPlan { seed: self.scenario.simulation().seed, ..SynthPlan::large() };
-            synth(&folder, &hospitals).map_err(Failure::failed)?;
-        }
+        phantoms(&folder, self.scenario.simulation().seed)?;
         Ok(folder)
     }
+}
+
+/// Phantoms in `folder`, unless they are there: all of them, or none.
+fn phantoms(folder: &Path, seed: u64) -> Result<(), Failure> {
+    if folder.exists() {
+        return Ok(());
+    }
+    let mut name = folder.as_os_str().to_os_string();
+    name.push(".part");
+    let part = PathBuf::from(name);
+    // What a kill left half made.
+    if part.exists() {
+        std::fs::remove_dir_all(&part).map_err(Failure::failed)?;
+    }
+    synth(&part, &SynthPlan { seed, ..SynthPlan::large() }).map_err(Failure::failed)?;
+    std::fs::rename(&part, folder).map_err(Failure::failed)
 }
 
 fn failure(error: &RunError) -> Failure {

@@ -86,6 +86,12 @@ fn stamp(promise: Promise) -> Markup {
             "No noise was added to what left the sites, so nothing limits what the model or these numbers may reveal \
              about a single patient.",
         ),
+        Promise::Simulated => (
+            false,
+            "no guarantee".to_owned(),
+            "A simulation: its coins and its noise repeat from a public seed, so it protects nobody. Where ε is named, it is \
+             what a federation would account for by the same plan.",
+        ),
         Promise::Patient { epsilon, delta } => (
             true,
             format!("ε = {}, δ = {}", bound(epsilon), power(delta)),

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Promise {
     /// No noise was added: **no guarantee**.
     NoGuarantee,
+    /// Nobody's scans left anything: a simulation, whose coins and noise repeat. **No guarantee**.
+    Simulated,
     /// Each patient of each site is protected by her own site.
     Patient {
         /// ε over the whole study.

@@ -27,6 +27,7 @@ mod segmentation;
 mod site;
 mod spent;
 mod states;
+mod sweep;
 pub mod toys;
 mod work;
 
@@ -34,13 +35,14 @@ pub use partition::{Partition, PartitionError, PatientTraits, Role, picture};
 pub use poison::Poison;
 pub use run::{
     AttemptRecord, Comparison, Ending, EvaluationRecord, Event, Manifest, Nobody, Observer, Options, Outcome, Progress,
-    RoundRecord, Run, RunError, Secagg, scenario_of, verify,
+    RoundRecord, Run, RunError, RunSummary, Secagg, Traffic, scenario_of, verify,
 };
 pub use scenario::{Scenario, ScenarioError};
 pub use section::{FaultsSection, LateJoiners, Leavers, Poisoning, SimulationSection, Spread};
 pub use segmentation::{Bench, DataError, Grouping, Segmentation};
 pub use site::{Attempt, SiteNumber};
 pub use spent::{SpentError, epsilon_after};
+pub use sweep::{Override, Setting, SweepError, SweepManifest, Variant, VariantRecord, variants};
 pub use work::{Job, Labels, LocalWork, Report, WorkError};
 
 pub(crate) use seeds::Seeds;

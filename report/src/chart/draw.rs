@@ -21,7 +21,7 @@ pub(super) fn svg(axes: &Axes, series: &[Series], format: Format, ink: Ink) -> M
     let content = html! {
         title { (visible(&axes.title)) }
         desc { (spoken(axes, series)) }
-        @if format == Format::Paper { (sheet(axes, height)) }
+        @if format == Format::Paper { (sheet(&axes.title, height)) }
         (layout.legend.draw(format.margin(), format.title(), ink))
         (frame(axes, &layout, format, ink))
         (lines::draw(&layout, ink))
@@ -35,7 +35,8 @@ pub(super) fn svg(axes: &Axes, series: &[Series], format: Format, ink: Ink) -> M
     root(format, height, content)
 }
 
-fn root(format: Format, height: f64, content: Markup) -> Markup {
+/// The `svg` element around a chart.
+pub(super) fn root(format: Format, height: f64, content: Markup) -> Markup {
     let (width, font_size) = (format.width(), format.font_size());
     let view = format!("0 0 {width} {height}");
     match format {
@@ -49,12 +50,12 @@ fn root(format: Format, height: f64, content: Markup) -> Markup {
 }
 
 /// White ground and the title, which a page would have outside the chart.
-fn sheet(axes: &Axes, height: f64) -> Markup {
+pub(super) fn sheet(title: &str, height: f64) -> Markup {
     let (format, ink) = (Format::Paper, Ink::Paper);
     html! {
         rect width=(format.width()) height=(height) fill=(ink.paper()) {}
         text x=(px(format.margin())) y="24" font-size="15" font-weight="bold" fill=(ink.text()) {
-            (cut(&visible(&axes.title), format.width() - 2.0 * format.margin(), 15.0))
+            (cut(&visible(title), format.width() - 2.0 * format.margin(), 15.0))
         }
     }
 }

@@ -122,11 +122,12 @@ impl<'a> Layout<'a> {
 /// What the axes span; without any point, x is anything and y as wished.
 fn spans(axes: &Axes, series: &[Series]) -> (Span, Span) {
     let points = || series.iter().flat_map(Series::drawable);
+    let heights = || series.iter().flat_map(Series::heights);
     let unit = Span { from: 0.0, to: 1.0 };
     let y = match Span::wished(axes.y_range) {
-        Some(wished) if points().all(|point| wished.holds(point.y)) => wished,
-        Some(wished) => Span::of(points().map(|point| point.y)).unwrap_or(wished).with(wished).rounded(5),
-        None => Span::of(points().map(|point| point.y)).unwrap_or(unit).rounded(5),
+        Some(wished) if heights().all(|y| wished.holds(y)) => wished,
+        Some(wished) => Span::of(heights()).unwrap_or(wished).with(wished).rounded(5),
+        None => Span::of(heights()).unwrap_or(unit).rounded(5),
     };
     (Span::of(points().map(|point| point.x)).unwrap_or(unit), y)
 }

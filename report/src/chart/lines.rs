@@ -1,5 +1,6 @@
 //! The lines of a chart, their markers and the labels at their ends.
 
+use super::band;
 use super::ink::{Ink, dash, width};
 use super::labels::spread;
 use super::layout::{LABEL_GAP, LEAD, Layout};
@@ -13,7 +14,7 @@ use std::cmp::Reverse;
 /// Markers of one line at most; a longer line marks every second, third ... point.
 const MARKERS_MAX: usize = 20;
 
-/// All lines, levels lowest and means on top, then the labels.
+/// All lines on their bands, levels lowest and means on top, then the labels.
 pub(super) fn draw(layout: &Layout, ink: Ink) -> Markup {
     let mut ordered: Vec<&Series> = layout.series.iter().collect();
     ordered.sort_by_key(|series| match series.role() {
@@ -22,6 +23,7 @@ pub(super) fn draw(layout: &Layout, ink: Ink) -> Markup {
         Role::Mean => (2, Reverse(0)),
     });
     html! {
+        @for series in &ordered { (band::draw(layout, series, ink)) }
         @for series in ordered { g { (line(layout, series, ink)) } }
         (end_labels(layout, ink))
     }

@@ -6,6 +6,8 @@
 //! which the page shows one, and has its numbers in a table below. As a file for a paper it has fixed colours.
 
 mod axis;
+mod band;
+mod boxes;
 mod draw;
 mod ink;
 mod labels;
@@ -16,10 +18,11 @@ mod marker;
 mod series;
 mod table;
 
+pub(crate) use boxes::{Spread, box_figure, box_svg};
 use ink::Ink;
 use layout::Format;
 use maud::{Markup, html};
-pub(crate) use series::Series;
+pub(crate) use series::{Reach, Series};
 
 /// Curves drawn at most; further ones are in the table only.
 const CURVES_MAX: usize = 24;
@@ -53,7 +56,16 @@ pub fn line_chart(axes: &Axes, curves: &[Curve]) -> Markup {
 
 /// The chart as an SVG file of its own with fixed colours on white, fit for a paper.
 pub fn standalone_svg(axes: &Axes, curves: &[Curve]) -> String {
-    let chart = draw::svg(axes, &Series::all(curves), Format::Paper, Ink::Paper);
+    series_svg(axes, &Series::all(curves))
+}
+
+/// [`standalone_svg`] of series that may have bands.
+pub(crate) fn series_svg(axes: &Axes, series: &[Series]) -> String {
+    file(&draw::svg(axes, series, Format::Paper, Ink::Paper))
+}
+
+/// A chart as a file.
+fn file(chart: &Markup) -> String {
     html! { (maud::PreEscaped("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n")) (chart) "\n" }.into_string()
 }
 

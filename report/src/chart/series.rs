@@ -31,6 +31,16 @@ pub(crate) struct Series {
     role: Role,
     /// `None` interrupts the line.
     points: Vec<Option<Point>>,
+    /// How far repetitions reach around it; `None` interrupts the band, and it is empty for a line alone.
+    band: Vec<Option<Reach>>,
+}
+
+/// From the lowest to the highest of several values at one place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Reach {
+    pub(crate) x: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
 }
 
 impl Series {
@@ -42,6 +52,12 @@ impl Series {
     /// The curve as the mean of others.
     pub(crate) fn mean(curve: &Curve) -> Self {
         Self::of(curve, Role::Mean)
+    }
+
+    /// One of several equals, with a band around it.
+    pub(crate) fn banded(curve: &Curve, index: usize, band: &[Reach]) -> Self {
+        let reach = |reach: &Reach| [reach.x, reach.low, reach.high].into_iter().all(is_drawable).then_some(*reach);
+        Self { band: band.iter().map(reach).collect(), ..Self::of(curve, Role::Curve(index)) }
     }
 
     /// A horizontal line at `y`, named. `x` is any place inside the chart.
@@ -66,6 +82,16 @@ impl Series {
         self.points.iter().flatten().copied()
     }
 
+    /// The band; none for most lines.
+    pub(crate) fn band(&self) -> &[Option<Reach>] {
+        &self.band
+    }
+
+    /// Every height that has to be inside the chart.
+    pub(crate) fn heights(&self) -> impl Iterator<Item = f64> {
+        self.drawable().map(|point| point.y).chain(self.band.iter().flatten().flat_map(|reach| [reach.low, reach.high]))
+    }
+
     /// How many points cannot be drawn.
     pub(crate) fn left_out(&self) -> usize {
         self.points.iter().filter(|point| point.is_none()).count()
@@ -73,7 +99,7 @@ impl Series {
 
     fn of(curve: &Curve, role: Role) -> Self {
         let point = |&(x, y): &(f64, f64)| (is_drawable(x) && is_drawable(y)).then_some(Point { x, y });
-        Self { name: visible(&curve.name), role, points: curve.points.iter().map(point).collect() }
+        Self { name: visible(&curve.name), role, points: curve.points.iter().map(point).collect(), band: Vec::new() }
     }
 }
 

@@ -16,9 +16,9 @@ pub(crate) const MANIFEST: &str = "manifest.json";
 pub(crate) const EVENTS: &str = "events.jsonl";
 pub(crate) const CHECKPOINT: &str = "checkpoint.bin";
 const SITES: &str = "sites.csv";
-const SCORES: &str = "scores.csv";
+pub(super) const SCORES: &str = "scores.csv";
 /// Wall-clock times; the only table that differs from run to run.
-const TIMING: &str = "timing.csv";
+pub(super) const TIMING: &str = "timing.csv";
 const LOCK: &str = "lock";
 
 /// A run's folder, used by this process alone.
@@ -110,10 +110,10 @@ impl RunFolder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Lengths {
-    events: u64,
+    pub(super) events: u64,
     sites: u64,
-    scores: u64,
-    timing: u64,
+    pub(super) scores: u64,
+    pub(super) timing: u64,
 }
 
 impl Table {

@@ -13,6 +13,7 @@ mod folder;
 mod manifest;
 mod observer;
 mod options;
+mod reading;
 mod record;
 mod state;
 mod verify;
@@ -21,6 +22,7 @@ pub use error::RunError;
 pub use manifest::Manifest;
 pub use observer::{Nobody, Observer, Progress};
 pub use options::{Ending, Options, Outcome, Secagg};
+pub use reading::{RunSummary, Traffic};
 pub use record::{AttemptRecord, EvaluationRecord, Event, RoundRecord};
 pub use verify::{Comparison, verify};
 

@@ -6,6 +6,8 @@ mod common;
 mod faults;
 mod kill;
 mod known_answer;
+mod reading;
 mod scenario;
 mod segmentation;
 mod strategies;
+mod sweep;

@@ -5,8 +5,8 @@ use std::path::Path;
 use wardround_imaging::{SynthPlan, synth};
 use wardround_models::ComputeDevice;
 use wardround_simulator::{
-    Comparison, DataError, Grouping, Nobody, Outcome, PartitionError, Run, Scenario, Secagg, Segmentation, picture,
-    verify,
+    Comparison, DataError, Grouping, Nobody, Outcome, PartitionError, Run, RunSummary, Scenario, Secagg, Segmentation,
+    Traffic, picture, verify,
 };
 
 const SIMULATION: &str = "[simulation]\npopulation = 4\ncohort = 3\nseed = 2\n";
@@ -68,6 +68,22 @@ fn the_trainer_gives_the_same_bits_for_any_number_of_workers() {
         assert!(scores.lines().count() > 1, "somebody was measured: {scores}");
         let losses = read(dirs[0].1.path(), "events.jsonl").matches("\"loss\":null").count();
         assert_eq!(losses, if changes == SITE { 2 } else { 0 }, "with privacy a loss stays at its site");
+    }
+}
+
+#[test]
+fn what_was_sent_is_counted_from_who_was_asked_and_who_answered() {
+    let data = tempfile::tempdir().expect("a folder");
+    hospitals(data.path());
+    // Numbers down and up for each weight: SCAFFOLD sends a control variate beside the model, both ways.
+    for (kind, times) in [("fedavg", 1), ("scaffold", 2)] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let changed = format!("kind = \"{kind}\"");
+        let scenario = scenario(&format!("{SIMULATION}{IID}"), &[("kind = \"fedavg\"", &changed)]);
+        run(&scenario, data.path(), dir.path(), 1);
+        let summary = RunSummary::read(dir.path()).expect("a whole run");
+        let bytes = 2 * 3 * times * 4 * summary.manifest.weights as u64;
+        assert_eq!(summary.traffic(), Some(Traffic { down_bytes: bytes, up_bytes: bytes }), "{kind}");
     }
 }
 
