@@ -13,10 +13,10 @@ pub enum Effect {
     Send(SiteId, ToSite),
     /// Add an update to the running sum and answer with `Folded` or `FoldRefused`. At most one is under way.
     Fold(Fold),
-    /// Check a masked update with [`Study::receive`], add it to the running sum, and answer with `MaskedFolded` or
+    /// Check a masked update with [`super::Study::receive`], add it to the running sum, and answer with `MaskedFolded` or
     /// `FoldRefused`. At most one fold is under way.
     FoldMasked(Fold),
-    /// Take the masks off the running sum with [`Study::unmasker`], and answer with `Unmasked`.
+    /// Take the masks off the running sum with [`super::Study::unmasker`], and answer with `Unmasked`.
     Unmask {
         /// The round.
         id: RoundId,

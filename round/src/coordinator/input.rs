@@ -34,17 +34,17 @@ pub enum Input {
     Said(SiteId, FromSite),
     /// A site's upload of so many bytes is complete and its digest verified.
     Uploaded(SiteId, RoundId, UpdateRef, u64),
-    /// An [`Effect::Fold`] is done: the new running sum.
+    /// An [`super::Effect::Fold`] is done: the new running sum.
     Folded(Digest),
-    /// An [`Effect::Fold`] met a number it cannot add.
+    /// An [`super::Effect::Fold`] met a number it cannot add.
     FoldRefused(Rejection),
-    /// An [`Effect::FoldMasked`] is done: the new running sum, and what the check of the update gave.
+    /// An [`super::Effect::FoldMasked`] is done: the new running sum, and what the check of the update gave.
     MaskedFolded(Digest, CompleteUpload),
-    /// An [`Effect::Unmask`] is done: the sum without masks, or why there is none.
+    /// An [`super::Effect::Unmask`] is done: the sum without masks, or why there is none.
     Unmasked(Result<Digest, String>),
-    /// An [`Effect::Read`] is done: the sum's words.
+    /// An [`super::Effect::Read`] is done: the sum's words.
     SumRead(Vec<i64>),
-    /// An [`Effect::Apply`] is done: the next model.
+    /// An [`super::Effect::Apply`] is done: the next model.
     Applied(ModelRef),
     /// The study lead ends the study.
     Stop,

@@ -19,7 +19,7 @@ pub enum Input {
     Trained(RoundId, Result<UpdateRef, Refusal>),
     /// Training stopped early because its round is over.
     TrainingCancelled(RoundId),
-    /// Masked words of this round leave from now on; the shell has stored [`Event::Masking`].
+    /// Masked words of this round leave from now on; the shell has stored [`super::Event::Masking`].
     Masking(RoundId, ModelRef),
     /// The upload is done, or not.
     Uploaded(RoundId, Result<(), UploadFailure>),
