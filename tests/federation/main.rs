@@ -22,6 +22,7 @@ mod plans;
 mod privacy;
 mod process;
 mod puppet;
+mod rehearsal;
 mod rollback;
 mod scans;
 mod secrecy;
