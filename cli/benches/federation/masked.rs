@@ -212,7 +212,9 @@ impl Phases {
             found.ok_or_else(|| missing(kind))
         };
         let (opened, counted, committed) = (first("secagg")?, first("masked_counted")?, first("round_committed")?);
-        let last = events.iter().rposition(|(_, event)| event["event"] == "masked_counted").unwrap_or(counted);
+        // What is counted after the model are its scores.
+        let until = &events[..committed];
+        let last = until.iter().rposition(|(_, event)| event["event"] == "masked_counted").unwrap_or(counted);
         let at = |place: usize| events[place].0;
         // The event before the first update is the last of the shares.
         let (shared, last, committed) = (at(counted - 1), at(last), at(committed));
