@@ -43,7 +43,8 @@ pub fn assumptions(terms: &PatientPrivacy, unit: Unit, composition: Option<Compo
         ),
     };
     let rest = [
-        "The patients of different hospitals are different people. Who is at several hospitals pays at each, and her losses add up.",
+        "The patients of different hospitals are different people. Who is at several hospitals pays at each: her ε add up, and in \
+         sums whose noise is shared δ grows by more than that (group privacy).",
         "What is released of the same patients by other means (papers, other programs, exact scores or pictures that staff pass \
          on) is not counted here.",
         "Durations are not part of the promise. How long a step takes depends on how many patients were drawn, and the \
