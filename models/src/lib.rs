@@ -5,6 +5,7 @@
 //! process-wide generator, so that a round repeats bit by bit whatever else runs in the process.
 
 mod batch;
+mod centernet;
 mod device;
 mod evaluate;
 mod initial;
@@ -22,6 +23,7 @@ mod trainer;
 mod training_error;
 mod training_set;
 mod unet;
+mod unet3d;
 
 pub use device::{ComputeDevice, DeviceError, use_cpu_threads};
 pub use evaluate::{Evaluator, PredictionError};

@@ -1,9 +1,11 @@
 //! The networks a plan can name: compiled in, so that a coordinator sends numbers and never an architecture.
 
+use crate::centernet::Centernet;
 use crate::layers::Features;
 use crate::parameters;
 use crate::private::Recorder;
 use crate::unet::Unet;
+use crate::unet3d::Unet3d;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use wardround_plan::{Layout, ModelKind, ModelSection};
@@ -12,6 +14,8 @@ use wardround_plan::{Layout, ModelKind, ModelSection};
 #[derive(Module, Debug)]
 pub(crate) enum Network {
     Unet2d(Unet),
+    Unet3d(Unet3d),
+    Centernet2d(Centernet),
 }
 
 impl Network {
@@ -19,20 +23,27 @@ impl Network {
     pub(crate) fn new(model: &ModelSection, device: &Device) -> Self {
         match model.kind {
             ModelKind::Unet2d => Self::Unet2d(Unet::new(model, device)),
+            ModelKind::Unet3d => Self::Unet3d(Unet3d::new(model, device)),
+            ModelKind::Centernet2d => Self::Centernet2d(Centernet::new(model, device)),
         }
     }
 
-    /// Scores before softmax, `[images, classes, size, size]`, of `[images, channels, size, size]`.
+    /// What the network makes of `[images, channels, rows, size]`: a volume's slices are one below the other. Scores before
+    /// softmax `[images, classes, rows, size]` where it segments, maps as in [`crate::centernet`] where it detects.
     pub(crate) fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        match self {
-            Self::Unet2d(unet) => unet.forward(Features::new(images)).into_tensor(),
-        }
+        self.features(Features::new(images)).into_tensor()
     }
 
     /// The same, and the backward pass leaves the gradient of every patient with `recorder` instead of the sum for autodiff.
     pub(crate) fn forward_recorded(&self, images: Tensor<4>, recorder: &Recorder) -> Tensor<4> {
+        self.features(Features::recorded(images, recorder)).into_tensor()
+    }
+
+    fn features(&self, images: Features) -> Features {
         match self {
-            Self::Unet2d(unet) => unet.forward(Features::recorded(images, recorder)).into_tensor(),
+            Self::Unet2d(unet) => unet.forward(images),
+            Self::Unet3d(unet) => unet.forward(images),
+            Self::Centernet2d(detector) => detector.forward(images),
         }
     }
 
@@ -40,6 +51,8 @@ impl Network {
     pub(crate) fn smallest_input(&self) -> [usize; 4] {
         match self {
             Self::Unet2d(unet) => unet.smallest_input(),
+            Self::Unet3d(unet) => unet.smallest_input(),
+            Self::Centernet2d(detector) => detector.smallest_input(),
         }
     }
 
@@ -47,6 +60,8 @@ impl Network {
     pub(crate) fn device(&self) -> Device {
         match self {
             Self::Unet2d(unet) => unet.device(),
+            Self::Unet3d(unet) => unet.device(),
+            Self::Centernet2d(detector) => detector.device(),
         }
     }
 }
@@ -63,7 +78,7 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn model() -> ModelSection {
-        ModelSection { kind: ModelKind::Unet2d, width: 4, depth: 2, classes: 2, channels: 1, input_px: 16 }
+        ModelSection { kind: ModelKind::Unet2d, width: 4, depth: 2, classes: 2, channels: 1, input_px: 16, input_slices: None }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Everything here is pure. A [`Plan`] can only be made by a constructor that checked every rule, so the
 //! rest of the house never asks again whether a number in it makes sense.
 
+mod detection;
 mod digest;
 mod document;
 mod ids;
@@ -17,6 +18,7 @@ mod streams;
 mod timestamp;
 mod weights;
 
+pub use detection::DetectionSection;
 pub use digest::{Digest, DigestError, Hasher};
 pub use document::{DocumentError, parse_document};
 pub use ids::{DataSetName, IdError, RoundNumber, SiteId, StudyId};
@@ -29,7 +31,7 @@ pub use privacy::{
 pub use rules::RuleError;
 pub use sections::{
     Augmentation, EvaluationSection, ImagingSection, MetricName, ModelKind, ModelSection, Optimizer, Schedule,
-    SecaggSection, StudySection, TrainingSection,
+    SecaggSection, StudySection, Task, TrainingSection,
 };
 pub use strategy::{
     AdaptiveConfig, BoundedBy, CorruptConfig, DittoConfig, FedAdagradConfig, FedAvgmConfig, FedProxConfig,

@@ -4,7 +4,7 @@ use crate::document::line_of_key;
 use crate::privacy::PrivacySection;
 use crate::sections::*;
 use crate::{
-    Digest, DocumentError, Hasher, PlanAdjacency, RoundNumber, RuleError, SiteId, StrategySection, Weighting,
+    DetectionSection, Digest, DocumentError, Hasher, PlanAdjacency, RoundNumber, RuleError, SiteId, StrategySection, Weighting,
     parse_document, rules,
 };
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,9 @@ pub struct Plan {
     pub strategy: StrategySection,
     /// `[evaluation]`
     pub evaluation: EvaluationSection,
+    /// `[detection]`, where the network detects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detection: Option<DetectionSection>,
     #[serde(skip)]
     sealed: Sealed,
 }
@@ -50,6 +53,8 @@ pub(crate) struct Draft {
     pub(crate) secagg: SecaggSection,
     pub(crate) strategy: StrategySection,
     pub(crate) evaluation: EvaluationSection,
+    #[serde(default)]
+    pub(crate) detection: Option<DetectionSection>,
 }
 
 /// Digest of a plan's canonical form: what a site allows, and what every message of a study names.
@@ -167,8 +172,8 @@ impl Plan {
 
     fn checked(draft: Draft) -> Result<Self, RuleError> {
         rules::check(&draft)?;
-        let Draft { study, model, imaging, training, privacy, secagg, strategy, evaluation } = draft;
-        Ok(Self { study, model, imaging, training, privacy, secagg, strategy, evaluation, sealed: Sealed })
+        let Draft { study, model, imaging, training, privacy, secagg, strategy, evaluation, detection } = draft;
+        Ok(Self { study, model, imaging, training, privacy, secagg, strategy, evaluation, detection, sealed: Sealed })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::plan::Draft;
 use crate::sections::*;
-use crate::{privacy_rules, strategy};
+use crate::{detection, privacy_rules, strategy};
 
 /// A broken rule: where, what, and what to write instead.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -25,7 +25,8 @@ pub(crate) fn check(plan: &Draft) -> Result<(), RuleError> {
     training(&plan.training)?;
     secagg(&plan.secagg, &plan.study)?;
     strategy::rules::check(plan)?;
-    evaluation(&plan.evaluation, &plan.study)?;
+    detection::check(plan.detection.as_ref(), &plan.model)?;
+    evaluation(&plan.evaluation, &plan.study, plan.model.kind.task())?;
     privacy_rules::check(plan)
 }
 
@@ -53,12 +54,37 @@ fn model(model: &ModelSection) -> Result<(), RuleError> {
     at("classes").within(model.classes, 2, 255)?;
     at("channels").within(model.channels, 1, 4)?;
     at("input_px").within(model.input_px, 8, 2048)?;
+    slices(model)?;
+    at("depth").require(
+        model.kind.task() == Task::Segment || model.depth >= 2,
+        "is too small for boxes, which are found at half the resolution",
+        "write 2 or more",
+    )?;
     let step = 1 << (model.depth - 1);
     at("input_px").require(
         model.input_px.is_multiple_of(step),
         &format!("{} cannot be halved {} times", model.input_px, model.depth - 1),
         &format!("use a multiple of {step}, for example {}", model.input_px.next_multiple_of(step)),
     )
+}
+
+/// Slices are for volumes, where they are halved like the sides.
+fn slices(model: &ModelSection) -> Result<(), RuleError> {
+    let at = Place("model", "input_slices");
+    match (model.kind, model.input_slices) {
+        (ModelKind::Unet3d, None) => at.require(false, "is missing", "say how many slices the network sees: `input_slices = 32`"),
+        (ModelKind::Unet3d, Some(slices)) => {
+            let step = 1 << (model.depth - 1);
+            at.within(slices, 1, 1024)?;
+            at.require(
+                slices.is_multiple_of(step),
+                &format!("{slices} cannot be halved {} times", model.depth - 1),
+                &format!("use a multiple of {step}, for example {}", slices.next_multiple_of(step)),
+            )
+        }
+        (_, Some(_)) => at.require(false, "is for volumes", "leave it out, or write `kind = \"unet3d\"`"),
+        (_, None) => Ok(()),
+    }
 }
 
 fn imaging(imaging: &ImagingSection) -> Result<(), RuleError> {
@@ -95,9 +121,13 @@ fn secagg(secagg: &SecaggSection, study: &StudySection) -> Result<(), RuleError>
     )
 }
 
-fn evaluation(evaluation: &EvaluationSection, study: &StudySection) -> Result<(), RuleError> {
+fn evaluation(evaluation: &EvaluationSection, study: &StudySection, task: Task) -> Result<(), RuleError> {
     let at = |key| Place("evaluation", key);
-    at("metrics").require(!evaluation.metrics.is_empty(), "is empty", "write `metrics = [\"dice.foreground\"]`")?;
+    let metrics = MetricName::ALL.into_iter().find(|metric| metric.task() == task).map_or("", MetricName::as_str);
+    let remedy = format!("write `metrics = [\"{metrics}\"]`");
+    at("metrics").require(evaluation.metrics.len() == 1, "is not one metric", &remedy)?;
+    let fits = evaluation.metrics.iter().all(|metric| metric.task() == task);
+    at("metrics").require(fits, "does not measure what the network does", &remedy)?;
     at("every").within(evaluation.every, 1, study.rounds.max(1))
 }
 
@@ -211,6 +241,16 @@ metrics = ["dice.foreground"]
             "strategy",
             "weights",
         );
+    }
+
+    #[test]
+    fn volumes_have_slices_that_can_be_halved_and_images_have_none() {
+        let volume = |line: &str| PLAN.replace("unet2d", "unet3d").replace("input_px = 64", &format!("input_px = 64\n{line}"));
+        assert!(Plan::from_toml(&volume("input_slices = 12")).is_ok());
+        for line in ["", "input_slices = 0", "input_slices = 6", "input_slices = 2048"] {
+            assert!(matches!(Plan::from_toml(&volume(line)), Err(PlanError::Rule { rule, .. }) if rule.key == "input_slices"), "{line}");
+        }
+        refused("input_px = 64", "input_px = 64\ninput_slices = 4", "model", "input_slices");
     }
 
     #[test]

@@ -45,8 +45,11 @@ pub struct ModelSection {
     pub classes: u32,
     /// Channels of the input: 1 grey, 3 colour.
     pub channels: u32,
-    /// Side of the square input in pixels.
+    /// Side of the square input in pixels; of each slice of a volume.
     pub input_px: u32,
+    /// Slices of the input: for volumes only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_slices: Option<u32>,
 }
 
 /// The networks a plan can name.
@@ -56,6 +59,31 @@ pub enum ModelKind {
     /// U-Net in two dimensions with group normalisation.
     #[serde(rename = "unet2d")]
     Unet2d,
+    /// The same in three dimensions, for volumes.
+    #[serde(rename = "unet3d")]
+    Unet3d,
+    /// Detector without anchors: heat maps of centres, offsets and sizes at half the resolution, on the U-Net's features.
+    #[serde(rename = "centernet2d")]
+    Centernet2d,
+}
+
+/// What a network is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// The class of each pixel or voxel.
+    Segment,
+    /// Boxes with classes and scores.
+    Detect,
+}
+
+impl ModelKind {
+    /// What the network is asked.
+    pub fn task(self) -> Task {
+        match self {
+            Self::Unet2d | Self::Unet3d => Task::Segment,
+            Self::Centernet2d => Task::Detect,
+        }
+    }
 }
 
 /// `[imaging]`: from a scan to the network's input.
@@ -203,6 +231,38 @@ pub enum MetricName {
     /// Dice of everything that is not background, one score a patient.
     #[serde(rename = "dice.foreground")]
     DiceForeground,
+    /// Average precision of a patient's boxes at an overlap of one half, mean over the classes that she has.
+    #[serde(rename = "ap@0.50.patient")]
+    Ap50Patient,
+}
+
+impl MetricName {
+    /// Every metric that a plan can name.
+    pub const ALL: [Self; 2] = [Self::DiceForeground, Self::Ap50Patient];
+
+    /// As a plan writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DiceForeground => "dice.foreground",
+            Self::Ap50Patient => "ap@0.50.patient",
+        }
+    }
+
+    /// In a word or two, for people: the axis of a curve.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::DiceForeground => "Dice",
+            Self::Ap50Patient => "AP@.50",
+        }
+    }
+
+    /// The networks that it measures.
+    pub fn task(self) -> Task {
+        match self {
+            Self::DiceForeground => Task::Segment,
+            Self::Ap50Patient => Task::Detect,
+        }
+    }
 }
 
 mod defaults {

@@ -288,7 +288,7 @@ impl TryFrom<v1::Refusal> for Refusal {
 
 impl From<ReportedScore> for v1::Score {
     fn from(score: ReportedScore) -> Self {
-        let metric = metric_name(score.metric()).into();
+        let metric = score.metric().as_str().into();
         match score {
             ReportedScore::Exact(Score { mean, patients, .. }) => Self { metric, mean, patients, noised: None },
             ReportedScore::Noised { histogram, .. } => {
@@ -303,7 +303,7 @@ impl TryFrom<v1::Score> for ReportedScore {
     type Error = FieldError;
 
     fn try_from(score: v1::Score) -> Result<Self, FieldError> {
-        let known = [MetricName::DiceForeground].into_iter().find(|metric| metric_name(*metric) == score.metric);
+        let known = MetricName::ALL.into_iter().find(|metric| metric.as_str() == score.metric);
         let metric = known.ok_or_else(|| FieldError::new("metric", "is unknown"))?;
         if let Some(noised) = score.noised {
             let histogram = NoisedHistogram::new(noised.counts, noised.scale);
@@ -314,13 +314,6 @@ impl TryFrom<v1::Score> for ReportedScore {
             return Err(FieldError::new("mean", "is not a finite number"));
         }
         Ok(Self::Exact(Score { metric, mean: score.mean, patients: score.patients }))
-    }
-}
-
-/// A metric's full name, as plans and reports write it.
-pub fn metric_name(metric: MetricName) -> &'static str {
-    match metric {
-        MetricName::DiceForeground => "dice.foreground",
     }
 }
 

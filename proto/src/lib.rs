@@ -10,7 +10,6 @@ mod status;
 mod upload;
 
 pub use chunks::{CHUNK_BYTES, ChunkError, Chunks, MESSAGE_BYTES_MAX, encode_chunk};
-pub use control::metric_name;
 pub use fields::{FieldError, digest, plan_digest, round, round_id, site, study};
 pub use http2::{
     CONNECTION_WINDOW_BYTES, FRAME_BYTES_MAX, PING_EVERY, PING_TIMEOUT, STREAM_WINDOW_BYTES, TCP_KEEPALIVE_AFTER,

@@ -31,6 +31,12 @@ impl Conv2d {
         Self { bias: Some(bias), ..self }
     }
 
+    /// With these weights.
+    #[cfg(test)]
+    pub(crate) fn load(&mut self, weight: Param<Tensor<4>>) {
+        self.weight = weight;
+    }
+
     /// Channels that go in.
     pub(crate) fn inputs(&self) -> usize {
         self.weight.dims()[1]

@@ -25,6 +25,12 @@ impl UpConv2d {
         Self { weight, bias: Param::from_tensor(Tensor::zeros([outputs], device)) }
     }
 
+    /// With these weights.
+    #[cfg(test)]
+    pub(crate) fn load(&mut self, weight: Param<Tensor<4>>) {
+        self.weight = weight;
+    }
+
     pub(crate) fn forward(&self, input: Features) -> Features {
         match input.recorder().cloned() {
             None => {
