@@ -233,7 +233,7 @@ pub enum SiteCommand {
         /// Where to write it
         #[arg(long, default_value = "report")]
         out: PathBuf,
-        /// Dice of the model trained alone, as `site alone` printed it
+        /// Score of the model trained alone, as `site alone` printed it
         #[arg(long)]
         alone: Option<f64>,
     },

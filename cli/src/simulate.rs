@@ -253,8 +253,9 @@ impl Observer for View<'_> {
         let pace = format!("{} of {} sites, {per_s:.0} a second{loss}", attempt.summed, attempt.asked);
         match progress.evaluation.and_then(|measured| Some((measured.mean?, measured.worst?))) {
             Some((mean, worst)) => self.bar.tell(&format!(
-                "round {}: {pace}, Dice {mean:.3}, worst site {worst:.3}{}",
+                "round {}: {pace}, {} {mean:.3}, worst site {worst:.3}{}",
                 attempt.round,
+                self.title,
                 self.spent(attempt.round)
             )),
             None => self.bar.whisper(&format!("{pace}, {} left", in_words(left))),

@@ -107,8 +107,9 @@ async fn alone(config: &SiteConfigFile, plan: &Path, output: Output) -> Result<E
     };
     let baseline = baseline.map_err(Failure::failed)?;
     output.show(&baseline, || {
-        let dice = baseline.dice.map_or("no score".into(), |dice| format!("Dice {dice:.3}"));
-        format!("alone, after {} steps: {dice} on {} validation patients", baseline.steps, baseline.patients)
+        let title = baseline.metric.title();
+        let score = baseline.score.map_or("no score".into(), |score| format!("{title} {score:.3}"));
+        format!("alone, after {} steps: {score} on {} validation patients", baseline.steps, baseline.patients)
     });
     Ok(ExitCode::SUCCESS)
 }
@@ -210,7 +211,7 @@ fn in_words(notice: &Notice) -> Option<String> {
         ),
         Notice::Sent { round, summand: Summand::Update, .. } => format!("round {round}: update sent"),
         Notice::Sent { round, summand: Summand::Scores, .. } => format!("round {round}: scores sent"),
-        Notice::Scored { round, dice, .. } => format!("round {round}: Dice {dice:.3} here"),
+        Notice::Scored { round, metric, score, .. } => format!("round {round}: {} {score:.3} here", metric.title()),
         Notice::Ended { study, outcome } => format!("{study} has ended: {outcome:?}"),
         Notice::Trouble { reason } => format!("trouble: {reason}"),
     })

@@ -327,7 +327,8 @@ impl Agent {
                     self.tell(Notice::Scored {
                         study: study.clone(),
                         round: *round,
-                        dice: score.mean,
+                        metric: score.metric,
+                        score: score.mean,
                         patients: score.patients,
                     });
                 }

@@ -7,9 +7,9 @@ use crate::notice::Notice;
 use crate::policy::Policy;
 use serde::Serialize;
 use std::ops::ControlFlow;
-use wardround_metrics::dice::Summary;
+use wardround_metrics::Summary;
 use wardround_models::{Evaluator, Trainer};
-use wardround_plan::{Plan, RoundNumber};
+use wardround_plan::{MetricName, Plan, RoundNumber};
 use wardround_storage::DatabaseError;
 
 /// The score of a model that one site trained alone.
@@ -17,8 +17,10 @@ use wardround_storage::DatabaseError;
 pub struct Baseline {
     /// Local steps, as many as the study's rounds would have made here.
     pub steps: u64,
-    /// Mean `dice.foreground` over this site's validation patients; nothing if none has a score.
-    pub dice: Option<f64>,
+    /// What was measured: the plan's metric.
+    pub metric: MetricName,
+    /// Mean over this site's validation patients; nothing if none has a score.
+    pub score: Option<f64>,
     /// Patients with a score.
     pub patients: u64,
 }
@@ -67,7 +69,7 @@ pub async fn train_alone(
         let scores = evaluator.evaluate(&patients.validation).map_err(|error| words(&error))?;
         let summary = Summary::of(&scores);
         let steps = u64::from(plan.study.rounds) * u64::from(plan.training.local_steps);
-        Ok(Baseline { steps, dice: summary.mean, patients: summary.n })
+        Ok(Baseline { steps, metric: plan.evaluation.metrics[0], score: summary.mean, patients: summary.n })
     };
     let done = tokio::task::spawn_blocking(work).await.map_err(|error| failed(&error))?;
     done.map_err(AloneError::Failed)

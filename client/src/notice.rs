@@ -82,8 +82,10 @@ pub enum Notice {
         study: StudyId,
         /// The round that made it.
         round: RoundNumber,
-        /// Mean Dice over patients.
-        dice: f64,
+        /// What was measured, by its full name.
+        metric: MetricName,
+        /// Mean over patients.
+        score: f64,
         /// Patients with a score.
         patients: u32,
     },

@@ -73,7 +73,8 @@ impl Payments {
         let scale = cost.evaluation_scale();
         let counts = noisy.value().clone();
         let histogram = NoisedHistogram::new(counts, scale).map_err(|error| internal(&error))?;
-        let reported = vec![ReportedScore::Noised { metric: MetricName::DiceForeground, histogram }];
+        let noised = |metric| ReportedScore::Noised { metric, histogram: histogram.clone() };
+        let reported: Vec<ReportedScore> = plan.evaluation.metrics.iter().copied().map(noised).collect();
         let content = content_of(&reported);
         let released = self.record(noisy.map(|_| reported), content).await?;
         Ok(Some(released.into_value()))

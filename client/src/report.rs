@@ -145,7 +145,7 @@ impl Past {
                     past.model = Some(model);
                     let score = |score: wardround_round::Score| RoundScore {
                         round: round.get(),
-                        dice: score.mean,
+                        score: score.mean,
                         patients: score.patients,
                     };
                     past.scores.extend(scores.into_iter().map(score));

@@ -3,7 +3,7 @@
 //! Few patients at one site means a network that knows their poses by heart. All geometry is one resampling, so that
 //! an image is blurred once at most, and a change that was not asked for costs nothing.
 
-use crate::Example;
+use crate::ImageExample;
 use crate::normalise::Moments;
 use ndarray::{Array2, Array3, ArrayView2, ArrayViewMut2, Axis};
 use rand::RngExt as _;
@@ -16,7 +16,7 @@ const FACTOR_MAX: f32 = 1.25;
 const GAMMA: (f32, f32) = (0.7, 1.5);
 
 /// A changed copy of `example`. The same stream gives the same copy; no changes give an exact copy.
-pub fn augment(example: &Example, changes: &[Augmentation], stream: &mut Stream) -> Example {
+pub fn augment(example: &ImageExample, changes: &[Augmentation], stream: &mut Stream) -> ImageExample {
     let change = Change::draw(changes, stream);
     let mut changed = change.moved(example);
     for plane in changed.pixels.axis_iter_mut(Axis(0)) {
@@ -59,7 +59,7 @@ impl Change {
         change
     }
 
-    fn moved(&self, example: &Example) -> Example {
+    fn moved(&self, example: &ImageExample) -> ImageExample {
         let mut moved = example.clone();
         if self.mirror_rows {
             moved.pixels.invert_axis(Axis(1));
@@ -72,13 +72,13 @@ impl Change {
         if (self.angle, self.zoom) != (Self::NONE.angle, Self::NONE.zoom) {
             return self.turned(&moved);
         }
-        Example {
+        ImageExample {
             pixels: moved.pixels.as_standard_layout().into_owned(),
             classes: moved.classes.as_standard_layout().into_owned(),
         }
     }
 
-    fn turned(&self, example: &Example) -> Example {
+    fn turned(&self, example: &ImageExample) -> ImageExample {
         let (height, width) = example.classes.dim();
         let turn = Turn::new(self.angle, self.zoom, height, width);
         let mut pixels = Array3::zeros(example.pixels.dim());
@@ -93,7 +93,7 @@ impl Change {
                 }
             }
         }
-        Example { pixels, classes }
+        ImageExample { pixels, classes }
     }
 
     fn recolour(&self, mut plane: ArrayViewMut2<'_, f32>) {
@@ -194,9 +194,9 @@ mod tests {
         Augmentation::Invert,
     ];
 
-    fn example(size: usize) -> Example {
+    fn example(size: usize) -> ImageExample {
         let on = |y: usize, x: usize| y > size / 2 && x > size / 3 && x < size - 2;
-        Example {
+        ImageExample {
             pixels: Array3::from_shape_fn((2, size, size), |(c, y, x)| {
                 f32::from(u8::from(on(y, x))) + ((y * 3 + x * 5 + c) % 7) as f32 / 10.0
             }),
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn zoom_enlarges_the_target_by_its_square() {
         let disk = |y: usize, x: usize| (y as f32 - 31.5).hypot(x as f32 - 31.5) < 15.0;
-        let example = Example {
+        let example = ImageExample {
             pixels: Array3::zeros((1, 64, 64)),
             classes: Array2::from_shape_fn((64, 64), |(y, x)| u8::from(disk(y, x))),
         };

@@ -4,7 +4,7 @@ use ndarray::{Array2, Array3};
 
 /// One image of a patient with its mask, at its own resolution.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Case {
+pub struct ImageCase {
     /// Intensities as stored, scaled to 0..=1 by the file's bit depth; `[channels, height, width]`.
     pub pixels: Array3<f32>,
     /// Class of each pixel, 0 is background; `[height, width]`.
@@ -13,11 +13,25 @@ pub struct Case {
 
 /// One image as the network sees it: cropped, resized, normalised.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Example {
+pub struct ImageExample {
     /// `[channels, size, size]`, zero mean and unit variance.
     pub pixels: Array3<f32>,
     /// Class of each pixel; `[size, size]`.
     pub classes: Array2<u8>,
+}
+
+/// One thing to look at, with what a person has marked on it: all of a study are of one kind.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Case {
+    /// An image with a class for each pixel.
+    Image(ImageCase),
+}
+
+/// The same as the network sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Example {
+    /// An image with a class for each pixel.
+    Image(ImageExample),
 }
 
 /// All images of one person at one site: the unit of privacy. Her name stays in the folder.
@@ -25,6 +39,15 @@ pub struct Example {
 pub struct Patient {
     /// Her images, in the order of the manifest.
     pub cases: Vec<Case>,
+}
+
+impl Case {
+    /// The image with its mask, if that is what it is.
+    pub fn image(&self) -> Option<&ImageCase> {
+        match self {
+            Self::Image(case) => Some(case),
+        }
+    }
 }
 
 /// The patients of one site, split as its manifest says.

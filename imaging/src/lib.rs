@@ -22,7 +22,7 @@ mod scan;
 mod site_folder;
 
 pub use augment::augment;
-pub use cases::{Case, Example, Patient, SiteImages};
+pub use cases::{Case, Example, ImageCase, ImageExample, Patient, SiteImages};
 pub use check::check;
 pub use error::{DECODED_BYTES_MAX, Fault, ImagingError, Place, ROWS_MAX, SIDE_PX_MAX, Size};
 pub use manifest::{PatientGrouping, Split};

@@ -2,7 +2,7 @@
 //!
 //! It shows a patient. It is made at the site that owns the scan and never leaves it.
 
-use crate::Case;
+use crate::ImageCase;
 use image::{ImageFormat, Rgb, RgbImage};
 use ndarray::Array2;
 use std::io::Cursor;
@@ -18,7 +18,7 @@ const SMALL_PX: usize = 400;
 
 /// `case` in grey as PNG, the true outline green, that of `prediction` magenta, white where both run; at double size if
 /// small. A prediction of another size is left out. An image without pixels gives a PNG of one black pixel.
-pub fn overlay(case: &Case, prediction: &Array2<u8>) -> Vec<u8> {
+pub fn overlay(case: &ImageCase, prediction: &Array2<u8>) -> Vec<u8> {
     let (height, width) = case.mask.dim();
     let zoom = if height.max(width) < SMALL_PX { 2 } else { 1 };
     let grey = Grey::of(case);
@@ -38,13 +38,13 @@ pub fn overlay(case: &Case, prediction: &Array2<u8>) -> Vec<u8> {
 
 /// The mean of the channels, stretched to the image's own range.
 struct Grey<'a> {
-    case: &'a Case,
+    case: &'a ImageCase,
     low: f32,
     high: f32,
 }
 
 impl<'a> Grey<'a> {
-    fn of(case: &'a Case) -> Self {
+    fn of(case: &'a ImageCase) -> Self {
         let finite = || case.pixels.iter().copied().filter(|value| value.is_finite());
         Self { case, low: finite().fold(f32::INFINITY, f32::min), high: finite().fold(f32::NEG_INFINITY, f32::max) }
     }
@@ -83,14 +83,14 @@ mod tests {
         Array2::from_shape_fn((30, 40), |(y, x)| u8::from((from..to).contains(&y) && (from..to).contains(&x)))
     }
 
-    fn picture(case: &Case, prediction: &Array2<u8>) -> RgbImage {
+    fn picture(case: &ImageCase, prediction: &Array2<u8>) -> RgbImage {
         image::load_from_memory(&overlay(case, prediction)).expect("a PNG").to_rgb8()
     }
 
     #[test]
     fn outlines_have_their_colours_and_the_inside_stays_grey() {
         let pixels = Array3::from_shape_fn((1, 30, 40), |(_, y, x)| (y + x) as f32);
-        let picture = picture(&Case { pixels, mask: square(5, 15) }, &square(10, 20));
+        let picture = picture(&ImageCase { pixels, mask: square(5, 15) }, &square(10, 20));
         assert_eq!(picture.dimensions(), (80, 60));
         assert_eq!(*picture.get_pixel(10, 14), TRUTH);
         assert_eq!(*picture.get_pixel(20, 30), PREDICTION);
@@ -102,17 +102,17 @@ mod tests {
 
     #[test]
     fn a_perfect_prediction_is_outlined_in_white() {
-        let case = Case { pixels: Array3::zeros((1, 30, 40)), mask: square(5, 15) };
+        let case = ImageCase { pixels: Array3::zeros((1, 30, 40)), mask: square(5, 15) };
         assert_eq!(*picture(&case, &square(5, 15)).get_pixel(10, 14), AGREED);
     }
 
     #[test]
     fn odd_input_gives_a_picture_too() {
-        let empty = Case { pixels: Array3::zeros((1, 0, 0)), mask: Array2::zeros((0, 0)) };
+        let empty = ImageCase { pixels: Array3::zeros((1, 0, 0)), mask: Array2::zeros((0, 0)) };
         assert_eq!(picture(&empty, &square(1, 2)).dimensions(), (1, 1));
-        let constant = Case { pixels: Array3::from_elem((3, 30, 40), f32::NAN), mask: square(1, 2) };
+        let constant = ImageCase { pixels: Array3::from_elem((3, 30, 40), f32::NAN), mask: square(1, 2) };
         assert_eq!(picture(&constant, &Array2::zeros((2, 2))).dimensions(), (80, 60));
-        let large = Case { pixels: Array3::zeros((1, 400, 10)), mask: Array2::zeros((400, 10)) };
+        let large = ImageCase { pixels: Array3::zeros((1, 400, 10)), mask: Array2::zeros((400, 10)) };
         assert_eq!(picture(&large, &Array2::zeros((400, 10))).dimensions(), (10, 400));
     }
 }

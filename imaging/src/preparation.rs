@@ -2,7 +2,7 @@
 
 use crate::normalise::normalise;
 use crate::resample::{AxisMap, Stretch, inside, resample};
-use crate::{Case, Example};
+use crate::{ImageCase, ImageExample};
 use ndarray::{Array2, Array3, Axis, Zip};
 use wardround_plan::Plan;
 
@@ -33,18 +33,18 @@ impl Preparation {
 
     /// The input for `case`: cropped or padded to a square, resized, normalised. Padding is 0, the mean, and
     /// background. A case with other channels gives those it has in turn.
-    pub fn example(&self, case: &Case) -> Example {
+    pub fn example(&self, case: &ImageCase) -> ImageExample {
         let (height, width) = case.mask.dim();
         let size = self.size_px as usize;
         let window = self.window(height, width);
         let rows = AxisMap::new(height, window.rows(size), size);
         let columns = AxisMap::new(width, window.columns(size), size);
-        Example { pixels: self.pixels(case, &rows, &columns), classes: vote(&case.mask, &rows, &columns) }
+        ImageExample { pixels: self.pixels(case, &rows, &columns), classes: vote(&case.mask, &rows, &columns) }
     }
 
     /// The classes of `case` at its own resolution and place, from `probabilities` `[classes, size, size]` for
     /// its [`Preparation::example`]. Outside the field of view all is background. Of equal classes the lower wins.
-    pub fn restore(&self, probabilities: &Array3<f32>, case: &Case) -> Array2<u8> {
+    pub fn restore(&self, probabilities: &Array3<f32>, case: &ImageCase) -> Array2<u8> {
         let (height, width) = case.mask.dim();
         let (_, size_y, size_x) = probabilities.dim();
         let window = self.window(height, width);
@@ -70,7 +70,7 @@ impl Preparation {
         Window { top: begin(height), left: begin(width), side }
     }
 
-    fn pixels(&self, case: &Case, rows: &AxisMap, columns: &AxisMap) -> Array3<f32> {
+    fn pixels(&self, case: &ImageCase, rows: &AxisMap, columns: &AxisMap) -> Array3<f32> {
         let size = self.size_px as usize;
         let mut pixels = Array3::zeros((self.channels as usize, size, size));
         let stored = case.pixels.dim().0;
@@ -128,6 +128,7 @@ fn take_larger(best: &mut Array2<f32>, classes: &mut Array2<u8>, here: &Array2<f
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Case;
     use crate::samples::real_sites;
     use crate::{PatientGrouping, SiteFolder};
     use proptest::prelude::*;
@@ -137,12 +138,12 @@ mod tests {
     }
 
     /// A bright disk on a slope, labelled.
-    fn disk(height: usize, width: usize, radius: f32) -> Case {
+    fn disk(height: usize, width: usize, radius: f32) -> ImageCase {
         let within = |y: usize, x: usize| {
             let (dy, dx) = (y as f32 - height as f32 * 0.45, x as f32 - width as f32 * 0.55);
             dy.hypot(dx) < radius
         };
-        Case {
+        ImageCase {
             pixels: Array3::from_shape_fn((1, height, width), |(_, y, x)| {
                 0.3 * f32::from(u8::from(within(y, x))) + 0.001 * (x + y) as f32
             }),
@@ -163,7 +164,7 @@ mod tests {
         if sum == 0 { 1.0 } else { 2.0 * both as f64 / sum as f64 }
     }
 
-    fn round_trip(preparation: &Preparation, case: &Case) -> f64 {
+    fn round_trip(preparation: &Preparation, case: &ImageCase) -> f64 {
         let example = preparation.example(case);
         dice(&preparation.restore(&one_hot(&example.classes, 2), case), &case.mask)
     }
@@ -210,7 +211,7 @@ mod tests {
     #[test]
     fn three_classes_are_voted_by_area() {
         let mask = ndarray::array![[0, 0, 1, 2], [0, 1, 2, 2], [2, 2, 1, 1], [2, 2, 1, 0]];
-        let case = Case { pixels: Array3::zeros((1, 4, 4)), mask };
+        let case = ImageCase { pixels: Array3::zeros((1, 4, 4)), mask };
         let preparation = Preparation { classes: 3, ..preparation(2, 1.0) };
         let example = preparation.example(&case);
         assert_eq!(example.classes, ndarray::array![[0, 2], [2, 1]]);
@@ -222,10 +223,10 @@ mod tests {
         let grey = disk(20, 20, 5.0);
         let colour = Preparation { channels: 3, ..preparation(16, 1.0) }.example(&grey);
         assert_eq!(colour.pixels.index_axis(Axis(0), 0), colour.pixels.index_axis(Axis(0), 2));
-        let nothing = Case { pixels: Array3::zeros((1, 0, 0)), mask: Array2::zeros((0, 0)) };
+        let nothing = ImageCase { pixels: Array3::zeros((1, 0, 0)), mask: Array2::zeros((0, 0)) };
         assert_eq!(preparation(8, 1.0).example(&nothing).pixels, Array3::<f32>::zeros((1, 8, 8)));
         assert_eq!(preparation(8, 1.0).restore(&Array3::zeros((2, 8, 8)), &nothing).len(), 0);
-        let torn = Case { pixels: Array3::zeros((1, 3, 4)), mask: Array2::zeros((4, 4)) };
+        let torn = ImageCase { pixels: Array3::zeros((1, 3, 4)), mask: Array2::zeros((4, 4)) };
         assert_eq!(preparation(8, 1.0).example(&torn).pixels, Array3::<f32>::zeros((1, 8, 8)));
     }
 
@@ -249,7 +250,7 @@ mod tests {
             for dir in real_sites(set) {
                 let folder = SiteFolder::open(&dir, PatientGrouping::ImagesArePatients).expect("a good set");
                 let site = folder.load(2, 1).expect("a good set");
-                let cases = site.train.iter().chain(&site.validation).flat_map(|patient| &patient.cases);
+                let cases = site.train.iter().chain(&site.validation).flat_map(|patient| &patient.cases).filter_map(Case::image);
                 let scores: Vec<f64> = cases.map(|case| round_trip(&preparation, case)).collect();
                 let mean = scores.iter().sum::<f64>() / scores.len() as f64;
                 println!("{set} {:?}: mean Dice {mean:.4} over {} images", dir.file_name(), scores.len());

@@ -4,7 +4,7 @@ use crate::error::{Fault, ImagingError, Place, Size};
 use crate::manifest::{FileName, Manifest, PatientGrouping, Row, Split};
 use crate::mask_coding::{MaskCoding, MaskValues};
 use crate::scan::Scan;
-use crate::{Case, Patient, SiteImages};
+use crate::{Case, ImageCase, Patient, SiteImages};
 use ndarray::{Array2, Array3};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
@@ -65,7 +65,8 @@ impl SiteFolder {
             self.manifest.rows.par_iter().map(|row| self.files.load(row, channels)).collect();
         let loaded: Vec<Loaded> = loaded.into_iter().collect::<Result<_, _>>()?;
         let coding = self.coding(&loaded, classes)?;
-        let mut cases: Vec<Option<Case>> = loaded.into_par_iter().map(|loaded| Some(loaded.case(&coding))).collect();
+        let case = |loaded: Loaded| Some(Case::Image(loaded.case(&coding)));
+        let mut cases: Vec<Option<Case>> = loaded.into_par_iter().map(case).collect();
         let mut patients = |split| {
             let rows = self.manifest.patients(split);
             let patient =
@@ -146,8 +147,8 @@ impl Row {
 }
 
 impl Loaded {
-    fn case(self, coding: &MaskCoding) -> Case {
-        Case { pixels: self.pixels, mask: coding.classes(&self.mask) }
+    fn case(self, coding: &MaskCoding) -> ImageCase {
+        ImageCase { pixels: self.pixels, mask: coding.classes(&self.mask) }
     }
 }
 
@@ -159,6 +160,10 @@ mod tests {
     use super::*;
     use crate::samples::{Sample, real_sites};
     use ndarray::array;
+
+    fn image(patient: &Patient) -> &ImageCase {
+        patient.cases[0].image().expect("an image")
+    }
 
     fn load(sample: &Sample, classes: u32) -> Result<SiteImages, ImagingError> {
         SiteFolder::open(sample.folder(), PatientGrouping::ByManifest)?.load(classes, 1)
@@ -177,12 +182,12 @@ mod tests {
         }
         let site = load(&sample, 2).expect("good");
         let greys = |patients: &[Patient]| -> Vec<Vec<u8>> {
-            let grey = |case: &Case| (case.pixels[[0, 0, 0]] * 255.0).round() as u8;
+            let grey = |case: &Case| (case.image().expect("an image").pixels[[0, 0, 0]] * 255.0).round() as u8;
             patients.iter().map(|patient| patient.cases.iter().map(grey).collect()).collect()
         };
         assert_eq!(greys(&site.train), [vec![10, 40], vec![30]]);
         assert_eq!(greys(&site.validation), [vec![20]]);
-        assert_eq!(site.train[1].cases[0].mask, array![[0, 1], [0, 0]]);
+        assert_eq!(image(&site.train[1]).mask, array![[0, 1], [0, 0]]);
     }
 
     #[test]
@@ -192,8 +197,8 @@ mod tests {
         sample.add("a.png", "p", "train", &flat, &array![[0, 128], [0, 0]]);
         sample.add("b.png", "q", "val", &flat, &array![[0, 255], [0, 0]]);
         let site = load(&sample, 3).expect("three values for three classes");
-        assert_eq!(site.train[0].cases[0].mask[[0, 1]], 1);
-        assert_eq!(site.validation[0].cases[0].mask[[0, 1]], 2);
+        assert_eq!(image(&site.train[0]).mask[[0, 1]], 1);
+        assert_eq!(image(&site.validation[0]).mask[[0, 1]], 2);
         let error = load(&sample, 2).expect_err("three values for two classes");
         assert!(matches!(error.fault(), Fault::Values { .. }) && error.to_string().contains("masks/a.png"), "{error}");
     }

@@ -6,6 +6,7 @@
 
 mod batch;
 mod centernet;
+mod detection;
 mod device;
 mod evaluate;
 mod initial;

@@ -6,7 +6,7 @@ mod private;
 use crate::optimizer::{optimizer, unit_descent};
 use crate::registry::{Network, layout};
 use crate::sampling::ShuffledPasses;
-use crate::{ComputeDevice, TrainingError, TrainingSet, batch, loss, parameters};
+use crate::{ComputeDevice, TrainingError, TrainingSet, batch, parameters};
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
@@ -152,8 +152,7 @@ impl Trainer {
         at: At,
     ) -> Result<(f64, GradientsParams), TrainingError> {
         let scores = network.forward(batch::pixels(examples, &self.device));
-        let truth = batch::truth(examples, self.plan.model.classes as usize, &self.device);
-        let loss = loss::per_image(scores, truth).mean();
+        let loss = batch::losses(scores, examples).mean();
         let value: f32 = loss.clone().into_scalar();
         if !value.is_finite() {
             return Err(at.diverged("the loss".into()));
@@ -221,6 +220,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::initial_weights;
     use ndarray::{Array2, Array3};
+    use wardround_imaging::ImageExample;
     use wardround_plan::WeightsError;
 
     /// A small plan; `line` goes into the section that has such a key.
@@ -273,7 +273,7 @@ pub(crate) mod tests {
                 u8::from((number..number + 6).contains(&y) && (3..8).contains(&x))
             });
             let pixels = Array3::from_shape_fn((1, 16, 16), |(_, y, x)| f32::from(classes[[y, x]]) * 2.0 - 0.5);
-            Example { pixels, classes }
+            Example::Image(ImageExample { pixels, classes })
         };
         TrainingSet::of(&plan(""), (0..count).map(example).collect()).expect("good examples")
     }

@@ -32,9 +32,9 @@ impl Verdict {
     }
 
     /// The result in one sentence.
-    pub(crate) fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self, metric: &str) -> String {
         format!(
-            "Over {}, mean Dice is {} federated and {} alone, a difference of {}; federated is better at {} of {}.",
+            "Over {}, mean {metric} is {} federated and {} alone, a difference of {}; federated is better at {} of {}.",
             count(self.sites, "site"),
             score(self.federated),
             score(self.alone),
@@ -46,7 +46,7 @@ impl Verdict {
 }
 
 /// A row for each site with a bar, and the mean.
-pub(crate) fn table(rows: &[Comparison]) -> Markup {
+pub(crate) fn table(rows: &[Comparison], metric: &str) -> Markup {
     html! {
         table.comparison {
             thead {
@@ -56,7 +56,7 @@ pub(crate) fn table(rows: &[Comparison]) -> Markup {
                     th scope="col" { (swatch("alone")) "Alone" }
                     th scope="col" { (swatch("federated")) "Federated" }
                     th scope="col" { "Difference" }
-                    th.bar scope="col" { div.scale { span { "0" } span { "Dice" } span { "1" } } }
+                    th.bar scope="col" { div.scale { span { "0" } span { (metric) } span { "1" } } }
                 }
             }
             tbody { @for row in rows { (site(row)) } }
@@ -123,14 +123,14 @@ mod tests {
     fn the_verdict_counts_and_averages() {
         let verdict = Verdict::of(&[row(0.5, 0.7), row(0.7, 0.6)]).expect("two rows");
         assert_eq!((verdict.better, verdict.sites), (1, 2));
-        assert!(verdict.sentence().contains("0.650 federated and 0.600 alone, a difference of +0.050"));
+        assert!(verdict.sentence("Dice").contains("0.650 federated and 0.600 alone, a difference of +0.050"));
     }
 
     #[test]
     fn a_loss_is_told_as_plainly() {
         let verdict = Verdict::of(&[row(0.8, 0.7)]).expect("one row");
-        assert!(verdict.sentence().contains("Over 1 site,"));
-        assert!(verdict.sentence().contains("−0.100; federated is better at 0 of 1"));
+        assert!(verdict.sentence("Dice").contains("Over 1 site,"));
+        assert!(verdict.sentence("Dice").contains("−0.100; federated is better at 0 of 1"));
     }
 
     #[test]

@@ -86,9 +86,9 @@ pub struct Comparison {
     pub site: String,
     /// Validation patients with a score.
     pub patients: u32,
-    /// Dice of the model it could train alone, in the same number of local steps.
+    /// Score of the model it could train alone, in the same number of local steps.
     pub alone: f64,
-    /// Dice of the federated model.
+    /// Score of the federated model.
     pub federated: f64,
 }
 
@@ -105,9 +105,11 @@ pub struct SiteRecord {
     pub state: String,
     /// What it promises.
     pub promise: Promise,
-    /// Mean Dice of each measured round on this site's validation patients.
+    /// What is measured, by its full name.
+    pub metric: String,
+    /// Mean score of each measured round on this site's validation patients.
     pub scores: Vec<RoundScore>,
-    /// Dice of the model this site trained alone, if it did.
+    /// Score of the model this site trained alone, if it did.
     pub alone: Option<f64>,
     /// Predictions on validation images.
     pub pictures: Vec<Picture>,
@@ -119,7 +121,7 @@ pub struct RoundScore {
     /// From 1.
     pub round: u32,
     /// Mean over patients.
-    pub dice: f64,
+    pub score: f64,
     /// Patients with a score.
     pub patients: u32,
 }

@@ -33,7 +33,8 @@ pub(crate) fn site() -> SiteRecord {
         plan_sha256: DIGEST.into(),
         state: "finished".into(),
         promise: Promise::NoGuarantee,
-        scores: (1..=3).map(|round| RoundScore { round, dice: 0.25 * f64::from(round), patients: 12 }).collect(),
+        metric: DICE.into(),
+        scores: (1..=3).map(|round| RoundScore { round, score: 0.25 * f64::from(round), patients: 12 }).collect(),
         alone: Some(0.71),
         pictures: vec![Picture { caption: "patient 1 of 12".into(), png: b"\x89PNG\r\n\x1a\n".to_vec() }],
     }

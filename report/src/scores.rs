@@ -4,8 +4,8 @@ use crate::chart::{Axes, Curve, standalone_svg};
 use crate::records::{RoundRecord, SiteScore, StudyRecord};
 use std::collections::BTreeSet;
 
-/// Full names of metrics that begin so are shares: their axis goes from 0 to 1.
-const DICE: &str = "dice";
+/// Full names of metrics that begin so are shares, whose axis goes from 0 to 1, and what people call them.
+const SHARES: [(&str, &str); 2] = [("dice", "Dice"), ("ap", "AP")];
 
 /// The scores of one metric in one round.
 pub(crate) struct Measured<'a> {
@@ -28,12 +28,12 @@ impl Measured<'_> {
     }
 }
 
-/// The metrics of a study by name, Dice first.
+/// The metrics of a study by name, shares first.
 pub(crate) fn metrics(study: &StudyRecord) -> Vec<&str> {
     let names: BTreeSet<&str> = all_scores(study).map(|score| score.metric.as_str()).collect();
-    let (mut dice, other): (Vec<&str>, Vec<&str>) = names.into_iter().partition(|name| is_dice(name));
-    dice.extend(other);
-    dice
+    let (mut shares, other): (Vec<&str>, Vec<&str>) = names.into_iter().partition(|name| share(name).is_some());
+    shares.extend(other);
+    shares
 }
 
 /// The last round in which a site gave a finite score of this metric.
@@ -57,13 +57,19 @@ pub(crate) fn mean_curve(study: &StudyRecord, metric: &str) -> Curve {
 
 /// The words around a chart of this metric.
 pub(crate) fn axes(metric: &str) -> Axes {
-    let shown = if is_dice(metric) { format!("Dice ({metric})") } else { metric.to_owned() };
-    let y_range = is_dice(metric).then_some((0.0, 1.0));
+    let shown = share(metric).map_or_else(|| metric.to_owned(), |title| format!("{title} ({metric})"));
+    let y_range = share(metric).map(|_| (0.0, 1.0));
     Axes { title: format!("{shown} on each site’s validation patients"), x: "round".into(), y: shown, y_range }
 }
 
-fn is_dice(metric: &str) -> bool {
-    metric.split('.').next() == Some(DICE)
+/// What people call a metric.
+pub(crate) fn title(metric: &str) -> String {
+    share(metric).unwrap_or(metric).to_owned()
+}
+
+fn share(metric: &str) -> Option<&'static str> {
+    let kind = metric.split(['.', '@']).next()?;
+    SHARES.into_iter().find(|(name, _)| *name == kind).map(|(_, title)| title)
 }
 
 fn all_scores(study: &StudyRecord) -> impl Iterator<Item = &SiteScore> {

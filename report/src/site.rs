@@ -6,6 +6,7 @@ use crate::numbers::{NONE, count, difference, score};
 use crate::page::{Masthead, page, section};
 use crate::pictures;
 use crate::records::SiteRecord;
+use crate::scores::title;
 use crate::text::visible;
 use maud::{Markup, html};
 
@@ -25,22 +26,22 @@ pub fn site_page(site: &SiteRecord) -> String {
             " It shows images of its own patients, and Wardround sends it to nobody."
         }
         (figures(&key_figures(site)))
-        (section("Dice by round", chart(site)))
+        (section(&format!("{} by round", title(&site.metric)), chart(site)))
         (section("Predictions on validation images", pictured(site)))
     };
     page(&head, body)
 }
 
 fn key_figures(site: &SiteRecord) -> Vec<Figure> {
-    let last = site.scores.iter().rev().find(|score| score.dice.is_finite());
+    let last = site.scores.iter().rev().find(|score| score.score.is_finite());
     let alone = site.alone.filter(|alone| alone.is_finite());
     let patients = last.map(|last| format!("{}, round {}", count(last.patients as usize, "patient"), last.round));
-    let gain = last.zip(alone).map(|(last, alone)| difference(last.dice - alone));
+    let gain = last.zip(alone).map(|(last, alone)| difference(last.score - alone));
     let value = |number: Option<f64>| number.map_or_else(|| NONE.into(), score);
     let of = |words: Option<String>| words.unwrap_or_else(|| "not measured".into());
     vec![
-        Figure { name: "Dice, federated", value: value(last.map(|last| last.dice)), of: of(patients) },
-        Figure { name: "Dice, alone", value: value(alone), of: of(alone.map(|_| "trained at this site only".into())) },
+        Figure { name: "Federated", value: value(last.map(|last| last.score)), of: of(patients) },
+        Figure { name: "Alone", value: value(alone), of: of(alone.map(|_| "trained at this site only".into())) },
         Figure {
             name: "Federated − alone",
             of: of(gain.as_ref().map(|_| "on the same patients".into())),
@@ -50,14 +51,14 @@ fn key_figures(site: &SiteRecord) -> Vec<Figure> {
 }
 
 fn chart(site: &SiteRecord) -> Markup {
-    let points = site.scores.iter().map(|score| (f64::from(score.round), score.dice)).collect();
+    let points = site.scores.iter().map(|score| (f64::from(score.round), score.score)).collect();
     let federated = Curve { name: "federated".into(), points };
     let first_round = site.scores.first().map_or(1.0, |score| f64::from(score.round));
     let alone = site.alone.map(|alone| Series::level("alone", first_round, alone));
     let axes = Axes {
-        title: "Mean Dice on this site’s validation patients".into(),
+        title: format!("Mean {} on this site’s validation patients", title(&site.metric)),
         x: "round".into(),
-        y: "Dice".into(),
+        y: title(&site.metric),
         y_range: Some((0.0, 1.0)),
     };
     let lines: Vec<Series> = Series::all(&[federated]).into_iter().chain(alone).collect();

@@ -23,7 +23,7 @@ pub fn study_page(study: &StudyRecord) -> String {
     };
     let verdict = Verdict::of(&study.comparison);
     let body = html! {
-        @if let Some(verdict) = &verdict { p.lede { (verdict.sentence()) } }
+        @if let Some(verdict) = &verdict { p.lede { (verdict.sentence(&measured(study))) } }
         (figures(&key_figures(study, verdict.as_ref())))
         (section("Scores by round", charts(study)))
         (section("Alone and federated", compared(study)))
@@ -49,7 +49,7 @@ fn key_figures(study: &StudyRecord, verdict: Option<&Verdict>) -> Vec<Figure> {
         list.push(Figure { name: "Mean of sites", value: score(latest.mean()), of });
     }
     if let Some(verdict) = verdict {
-        let of = format!("mean Dice of {}", count(verdict.sites, "site"));
+        let of = format!("mean {} of {}", measured(study), count(verdict.sites, "site"));
         list.push(Figure { name: "Federated − alone", value: difference(verdict.difference()), of });
     }
     list
@@ -91,13 +91,18 @@ fn compared(study: &StudyRecord) -> Markup {
         return html! { p.note { "Not measured: no score of a model that a site trained alone is recorded." } };
     }
     html! {
-        (comparison::table(&study.comparison))
+        (comparison::table(&study.comparison, &measured(study)))
         p.note {
-            "Dice on each site’s own validation patients. Alone: the model that the site could train by itself in the \
+            (measured(study)) " on each site’s own validation patients. Alone: the model that the site could train by itself in the \
              same number of local steps. One run, without confidence intervals: a difference as small as that between \
              two runs means nothing."
         }
     }
+}
+
+/// What the study is judged by, in a word.
+fn measured(study: &StudyRecord) -> String {
+    scores::metrics(study).first().map_or_else(|| "score".into(), |metric| scores::title(metric))
 }
 
 fn reproduce(study: &StudyRecord) -> Markup {

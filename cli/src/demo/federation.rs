@@ -18,13 +18,13 @@ pub struct Federation {
     sites: Vec<Process>,
 }
 
-/// Dice of a model at one site.
+/// A model's score at one site.
 #[derive(Debug, Clone)]
 pub struct Score {
     /// The site.
     pub site: SiteId,
     /// Mean over its validation patients.
-    pub dice: f64,
+    pub score: f64,
     /// Patients with a score.
     pub patients: u32,
 }
@@ -111,7 +111,8 @@ impl Federation {
         let round = progress.bar("round", rounds);
         let steps = rounds * u64::from(stage.plan.training.local_steps);
         let watching = self.sites.iter_mut().zip(&stage.sites).map(|(process, site)| {
-            let watch = Watch { site: &site.name, rounds, bar: progress.bar(site.name.as_str(), steps), round: &round };
+            let bar = progress.bar(site.name.as_str(), steps);
+            let watch = Watch { site: &site.name, rounds, title: stage.title(), bar, round: &round };
             watch.until_the_end(process)
         });
         let coordinator = &mut self.coordinator;
@@ -160,11 +161,11 @@ pub async fn train_alone(stage: &Stage, progress: &Progress) -> Result<Vec<Score
                 bar.set(done);
             }
             if line.get("steps").is_some() {
-                let dice = line["dice"].as_f64().ok_or_else(|| process.failed("no validation patient has a score"))?;
-                bar.tell(&format!("alone: Dice {dice:.3}"));
+                let score = line["score"].as_f64().ok_or_else(|| process.failed("no validation patient has a score"))?;
+                bar.tell(&format!("alone: {} {score:.3}", stage.title()));
                 return Ok(Score {
                     site: site.name.clone(),
-                    dice,
+                    score,
                     patients: line["patients"].as_u64().unwrap_or(0) as u32,
                 });
             }
@@ -178,7 +179,7 @@ pub async fn train_alone(stage: &Stage, progress: &Progress) -> Result<Vec<Score
 pub async fn write_site_reports(stage: &Stage, alone: &[Score]) -> Result<Vec<PathBuf>, Failure> {
     let each = stage.sites.iter().map(|site| async move {
         let (config, out) = (settings(site), site.home.join("report"));
-        let alone = alone.iter().find(|score| score.site == site.name).map_or(0.0, |score| score.dice).to_string();
+        let alone = alone.iter().find(|score| score.site == site.name).map_or(0.0, |score| score.score).to_string();
         let arguments = ["site", "report", "--config", text(&config), "--study", stage.plan.study.name.as_str()];
         let more = ["--out", text(&out), "--alone", &alone];
         let written = run(&format!("{}-report", site.name), &stage.logs(), &[&arguments[..], &more].concat()).await?;
@@ -191,6 +192,7 @@ pub async fn write_site_reports(stage: &Stage, alone: &[Score]) -> Result<Vec<Pa
 struct Watch<'a> {
     site: &'a SiteId,
     rounds: u64,
+    title: &'static str,
     bar: Bar,
     round: &'a Bar,
 }
@@ -205,8 +207,9 @@ impl Watch<'_> {
                 Some("scored") => {
                     let round = notice["round"].as_u64().unwrap_or(0);
                     self.round.set(round);
-                    last = notice["dice"].as_f64().map(|dice| (round, dice, notice["patients"].as_u64().unwrap_or(0)));
-                    self.bar.tell(&format!("round {round}: Dice {:.3}", notice["dice"].as_f64().unwrap_or(f64::NAN)));
+                    last = notice["score"].as_f64().map(|score| (round, score, notice["patients"].as_u64().unwrap_or(0)));
+                    let score = notice["score"].as_f64().unwrap_or(f64::NAN);
+                    self.bar.tell(&format!("round {round}: {} {score:.3}", self.title));
                 }
                 Some("decided") if notice["refusal"].is_string() => {
                     return Err(Failure::refused(format!("{} refuses: {}", self.site, notice["refusal"])));
@@ -217,8 +220,8 @@ impl Watch<'_> {
                 },
                 _ => {}
             }
-            if let Some((_, dice, patients)) = last.filter(|(round, ..)| ended && *round == self.rounds) {
-                return Ok(Score { site: self.site.clone(), dice, patients: patients as u32 });
+            if let Some((_, score, patients)) = last.filter(|(round, ..)| ended && *round == self.rounds) {
+                return Ok(Score { site: self.site.clone(), score, patients: patients as u32 });
             }
         }
         Err(process.failed("it ended during the study"))

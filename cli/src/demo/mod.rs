@@ -29,6 +29,7 @@ pub use process::{DIE_WITH_PARENT, die_with_parent};
 /// What the demo ends with.
 #[derive(Debug, Serialize)]
 struct Summary {
+    metric: &'static str,
     comparison: Vec<Comparison>,
     privacy: Vec<Spent>,
     mean_alone: f64,
@@ -74,6 +75,7 @@ async fn demo(arguments: DemoArguments, output: Output) -> Result<(), Failure> {
     let site_reports = federation::write_site_reports(&stage, &alone).await?;
     progress.finish();
     let summary = Summary {
+        metric: stage.title(),
         mean_alone: mean(record.comparison.iter().map(|row| row.alone)),
         mean_federated: mean(record.comparison.iter().map(|row| row.federated)),
         comparison: record.comparison,
@@ -94,7 +96,7 @@ fn compare(federated: &[federation::Score], alone: &[federation::Score]) -> Vec<
     let row = |score: &federation::Score| {
         let alone = alone.iter().find(|other| other.site == score.site)?;
         let (site, patients) = (score.site.to_string(), score.patients);
-        Some(Comparison { site, patients, alone: alone.dice, federated: score.dice })
+        Some(Comparison { site, patients, alone: alone.score, federated: score.score })
     };
     federated.iter().filter_map(row).collect()
 }
@@ -114,7 +116,7 @@ fn in_words(summary: &Summary) -> String {
     let gain = summary.mean_federated - summary.mean_alone;
     let (alone, federated) = (summary.mean_alone, summary.mean_federated);
     let _ = writeln!(text, "{:<12} {alone:>9.3} {federated:>11.3} {gain:>+10.3}", "mean");
-    let _ = writeln!(text, "Dice on each site's own validation patients, as the site itself sees it.\n");
+    let _ = writeln!(text, "{} on each site's own validation patients, as the site itself sees it.\n", summary.metric);
     text += &privacy_in_words(summary);
     let _ = writeln!(text, "model    {}", summary.model.display());
     let _ = writeln!(text, "report   {}", summary.report.display());

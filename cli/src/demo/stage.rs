@@ -56,6 +56,11 @@ impl Stage {
         Ok(Self { out, sites, plan, plan_file, images_are_patients })
     }
 
+    /// What the study is judged by, in a word.
+    pub fn title(&self) -> &'static str {
+        self.plan.evaluation.metrics.first().map_or("score", |metric| metric.title())
+    }
+
     /// Where every process writes its log.
     pub fn logs(&self) -> PathBuf {
         self.out.join("logs")

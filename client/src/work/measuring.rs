@@ -3,9 +3,9 @@
 use super::Desk;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use wardround_metrics::dice::{PatientScore, Summary};
+use wardround_metrics::{PatientScore, Summary};
 use wardround_models::Evaluator;
-use wardround_plan::{MetricName, Plan, PrivacyMode, RoundNumber, Weights};
+use wardround_plan::{Plan, PrivacyMode, RoundNumber, Weights};
 use wardround_round::participant::{Evaluation, Measured};
 use wardround_round::{ReportedScore, Score};
 
@@ -18,8 +18,9 @@ impl Desk {
         let measuring = self.blocking(move |desk| desk.measure(&of, &weights));
         let each = measuring.await.map_err(|refusal| refusal.to_string())??;
         let summary = Summary::of(&each);
-        let score = |mean| Score { metric: MetricName::DiceForeground, mean, patients: summary.n as u32 };
-        let scores: Vec<Score> = summary.mean.map(score).into_iter().collect();
+        let metric = plan.evaluation.metrics.first().copied();
+        let score = |(metric, mean)| Score { metric, mean, patients: summary.n as u32 };
+        let scores: Vec<Score> = metric.zip(summary.mean).map(score).into_iter().collect();
         let reported = match plan.privacy.mode {
             PrivacyMode::None => scores.iter().cloned().map(ReportedScore::Exact).collect(),
             PrivacyMode::Site | PrivacyMode::Distributed | PrivacyMode::Client => {
@@ -37,7 +38,7 @@ impl Desk {
 
     /// What may be told of private scores; nothing where the plan says so or the budget does.
     async fn noised(&self, plan: &Plan, round: RoundNumber, each: &[PatientScore]) -> Vec<ReportedScore> {
-        let scores: Vec<f64> = each.iter().filter_map(|score| score.dice()).collect();
+        let scores: Vec<f64> = each.iter().filter_map(|score| score.value()).collect();
         match self.payments.histogram(plan, round, &scores).await {
             Ok(reported) => reported.unwrap_or_default(),
             Err(reason) => {

@@ -259,14 +259,14 @@ mod tests {
             let folder = SiteFolder::open(&site.folder, PatientGrouping::ByManifest).expect("good");
             let images = folder.load(2, 1).expect("good");
             let scores: Vec<f64> =
-                images.train.iter().flat_map(|patient| &patient.cases).map(best_by_brightness).collect();
+                images.train.iter().flat_map(|patient| &patient.cases).filter_map(crate::Case::image).map(best_by_brightness).collect();
             let mean = scores.iter().sum::<f64>() / scores.len() as f64;
             println!("{}: best Dice by brightness {mean:.3}", site.name);
             assert!(mean < 0.5, "{}: {mean}", site.name);
         }
     }
 
-    fn best_by_brightness(case: &crate::Case) -> f64 {
+    fn best_by_brightness(case: &crate::ImageCase) -> f64 {
         let bin = |value: &f32| (value * 31.0).round() as usize;
         let mut target = [0usize; 32];
         let mut all = [0usize; 32];
@@ -289,7 +289,7 @@ mod tests {
             let images =
                 SiteFolder::open(&site.folder, PatientGrouping::ByManifest).and_then(|folder| folder.load(2, 1));
             for patient in images.expect("good").train {
-                let areas: Vec<f64> = patient.cases.iter().map(|case| case.mask.mapv(f64::from).sum()).collect();
+                let areas: Vec<f64> = patient.cases.iter().filter_map(crate::Case::image).map(|case| case.mask.mapv(f64::from).sum()).collect();
                 assert!(areas.windows(2).all(|pair| pair[1] < pair[0] && pair[1] > 0.5 * pair[0]), "{areas:?}");
                 assert!((30.0..2500.0).contains(&areas[5]), "{areas:?}");
             }

@@ -6,7 +6,7 @@ use ndarray::{Array2, Array3};
 use serde_json::json;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
-use wardround_imaging::{Case, Patient};
+use wardround_imaging::{Case, ImageCase, Patient};
 use wardround_models::{ComputeDevice, Trainer, TrainingSet, initial_weights};
 use wardround_plan::{Plan, RoundNumber, StreamKey};
 
@@ -123,7 +123,7 @@ fn patient(pixels: usize) -> Patient {
     let pixels = Array3::from_shape_fn((1, pixels, pixels), |(_, y, x)| {
         0.5 * f32::from(mask[[y, x]]) + 0.5 * x as f32 / pixels as f32
     });
-    Patient { cases: vec![Case { pixels, mask }] }
+    Patient { cases: vec![Case::Image(ImageCase { pixels, mask })] }
 }
 
 /// Processor time of this process.

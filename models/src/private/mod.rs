@@ -25,7 +25,7 @@ mod tests;
 mod unsupported_layer;
 
 use crate::registry::Network;
-use crate::{TrainingError, batch, loss};
+use crate::{TrainingError, batch};
 use burn::tensor::Tensor;
 use std::slice;
 
@@ -66,8 +66,7 @@ fn recorded_sum(
     let device = network.device();
     let losses = |recorder: &Recorder| {
         let scores = network.forward_recorded(batch::pixels(batch.examples(), &device), recorder);
-        let classes = scores.dims()[1];
-        loss::per_image(scores, batch::truth(batch.examples(), classes, &device))
+        batch::losses(scores, batch.examples())
     };
     clipped::clipped(network, recorder, losses, clip)
 }

@@ -40,16 +40,17 @@ impl PatientBatch {
 mod tests {
     use super::*;
     use ndarray::{Array2, Array3};
+    use wardround_imaging::ImageExample;
 
     #[test]
     fn images_stay_with_their_patient() {
-        let image = |value: u8| Example {
-            pixels: Array3::from_elem((1, 1, 1), f32::from(value)),
-            classes: Array2::from_elem((1, 1), value),
+        let image = |value: u8| {
+            let pixels = Array3::from_elem((1, 1, 1), f32::from(value));
+            Example::Image(ImageExample { pixels, classes: Array2::from_elem((1, 1), value) })
         };
         let batch = PatientBatch::of([vec![image(1), image(2)], vec![], vec![image(3)]]);
         assert_eq!(batch.rows(), [0..2, 2..3], "who has no image has no rows");
-        assert_eq!(batch.examples().iter().map(|example| example.classes[[0, 0]]).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(batch.examples().iter().map(Example::highest_class).collect::<Vec<_>>(), [1, 2, 3]);
         assert!(PatientBatch::of([]).rows().is_empty());
     }
 }

@@ -14,7 +14,7 @@ use crate::private::{PatientBatch, clipped_sum};
 use crate::registry::{Network, tests::model};
 use rayon::prelude::*;
 use std::sync::LazyLock;
-use wardround_imaging::Example;
+use wardround_imaging::{Example, ImageExample};
 use wardround_plan::{ClipKind, ModelSection, NoiseKind, StreamKey};
 use wardround_privacy::{
     Adjacency, AttackScores, Charge, Clip, ClipNorm, Confidence, Delta, Mechanism, NoiseMultiplier, PoissonSample,
@@ -65,9 +65,9 @@ fn tiny() -> ModelSection {
 fn patients() -> Vec<Vec<Example>> {
     let rows = super::oracle::patients(&IMAGES);
     // Slices of one scan resemble each other: those of a patient share their truth.
-    let slice = |first: usize, row: usize| Example {
-        classes: image(&tiny(), first as u64).classes,
-        ..image(&tiny(), row as u64)
+    let slice = |first: usize, row: usize| {
+        let classes = image(&tiny(), first as u64).classes;
+        Example::Image(ImageExample { classes, ..image(&tiny(), row as u64) })
     };
     rows.into_iter().map(|rows| rows.clone().map(|row| slice(rows.start, row)).collect()).collect()
 }
