@@ -27,21 +27,21 @@ pub fn augment(example: &ImageExample, changes: &[Augmentation], stream: &mut St
 
 /// What was drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Change {
-    mirror_rows: bool,
-    mirror_columns: bool,
-    angle: f32,
-    zoom: f32,
+pub(crate) struct Change {
+    pub(crate) mirror_rows: bool,
+    pub(crate) mirror_columns: bool,
+    pub(crate) angle: f32,
+    pub(crate) zoom: f32,
     gain: f32,
     gamma: f32,
     invert: bool,
 }
 
 impl Change {
-    const NONE: Self =
+    pub(crate) const NONE: Self =
         Self { mirror_rows: false, mirror_columns: false, angle: 0.0, zoom: 1.0, gain: 1.0, gamma: 1.0, invert: false };
 
-    fn draw(changes: &[Augmentation], stream: &mut Stream) -> Self {
+    pub(crate) fn draw(changes: &[Augmentation], stream: &mut Stream) -> Self {
         let mut change = Self::NONE;
         for kind in changes {
             match kind {
@@ -81,22 +81,14 @@ impl Change {
     fn turned(&self, example: &ImageExample) -> ImageExample {
         let (height, width) = example.classes.dim();
         let turn = Turn::new(self.angle, self.zoom, height, width);
-        let mut pixels = Array3::zeros(example.pixels.dim());
-        let mut classes = Array2::zeros((height, width));
-        for y in 0..height {
-            for x in 0..width {
-                let (from_y, from_x) = turn.source(y, x);
-                classes[[y, x]] = nearest(&example.classes, from_y, from_x);
-                let corner = Corner::of(from_y, from_x);
-                for channel in 0..example.pixels.dim().0 {
-                    pixels[[channel, y, x]] = corner.blend(example.pixels.index_axis(Axis(0), channel));
-                }
-            }
-        }
-        ImageExample { pixels, classes }
+        let classes = Array2::from_shape_fn((height, width), |(y, x)| {
+            let (from_y, from_x) = turn.source(y, x);
+            nearest(&example.classes, from_y, from_x)
+        });
+        ImageExample { pixels: turn.applied(&example.pixels), classes }
     }
 
-    fn recolour(&self, mut plane: ArrayViewMut2<'_, f32>) {
+    pub(crate) fn recolour(&self, mut plane: ArrayViewMut2<'_, f32>) {
         if self.gamma != Self::NONE.gamma {
             bend(plane.view_mut(), self.gamma);
         }
@@ -112,7 +104,7 @@ fn factor(stream: &mut Stream) -> f32 {
 }
 
 /// Rotation and zoom about the centre, from a pixel of the result to its place in the source.
-struct Turn {
+pub(crate) struct Turn {
     centre_y: f32,
     centre_x: f32,
     cosine: f32,
@@ -120,13 +112,29 @@ struct Turn {
 }
 
 impl Turn {
-    fn new(angle: f32, zoom: f32, height: usize, width: usize) -> Self {
+    pub(crate) fn new(angle: f32, zoom: f32, height: usize, width: usize) -> Self {
         Self {
             centre_y: (height as f32 - 1.0) / 2.0,
             centre_x: (width as f32 - 1.0) / 2.0,
             cosine: angle.cos() / zoom,
             sine: angle.sin() / zoom,
         }
+    }
+
+    /// Every channel of `pixels` as this turn shows it; outside lies 0, the mean.
+    pub(crate) fn applied(&self, pixels: &Array3<f32>) -> Array3<f32> {
+        let (channels, height, width) = pixels.dim();
+        let mut applied = Array3::zeros(pixels.dim());
+        for y in 0..height {
+            for x in 0..width {
+                let (from_y, from_x) = self.source(y, x);
+                let corner = Corner::of(from_y, from_x);
+                for channel in 0..channels {
+                    applied[[channel, y, x]] = corner.blend(pixels.index_axis(Axis(0), channel));
+                }
+            }
+        }
+        applied
     }
 
     fn source(&self, y: usize, x: usize) -> (f32, f32) {

@@ -1,5 +1,6 @@
 //! What a site's folder becomes in memory: patients with their images, without names.
 
+use crate::{BoxCase, BoxExample, VolumeCase, VolumeExample};
 use ndarray::{Array2, Array3};
 
 /// One image of a patient with its mask, at its own resolution.
@@ -25,6 +26,10 @@ pub struct ImageExample {
 pub enum Case {
     /// An image with a class for each pixel.
     Image(ImageCase),
+    /// An image with boxes.
+    Boxes(BoxCase),
+    /// A volume with a class for each voxel.
+    Volume(VolumeCase),
 }
 
 /// The same as the network sees it.
@@ -32,6 +37,10 @@ pub enum Case {
 pub enum Example {
     /// An image with a class for each pixel.
     Image(ImageExample),
+    /// An image with boxes.
+    Boxes(BoxExample),
+    /// A volume with a class for each voxel.
+    Volume(VolumeExample),
 }
 
 /// All images of one person at one site: the unit of privacy. Her name stays in the folder.
@@ -46,7 +55,70 @@ impl Case {
     pub fn image(&self) -> Option<&ImageCase> {
         match self {
             Self::Image(case) => Some(case),
+            Self::Boxes(_) | Self::Volume(_) => None,
         }
+    }
+
+    /// The image with its boxes, if that is what it is.
+    pub fn boxes(&self) -> Option<&BoxCase> {
+        match self {
+            Self::Boxes(case) => Some(case),
+            Self::Image(_) | Self::Volume(_) => None,
+        }
+    }
+
+    /// Intensities in row-major order.
+    pub fn intensities(&self) -> Box<dyn Iterator<Item = f32> + '_> {
+        match self {
+            Self::Image(case) => Box::new(case.pixels.iter().copied()),
+            Self::Boxes(case) => Box::new(case.pixels.iter().copied()),
+            Self::Volume(case) => Box::new(case.voxels.iter().copied()),
+        }
+    }
+
+    /// The share of it that belongs to an object; of overlapping boxes each counts.
+    pub fn foreground(&self) -> f64 {
+        let share = |marked: usize, all: usize| if all == 0 { 0.0 } else { marked as f64 / all as f64 };
+        match self {
+            Self::Image(case) => share(case.mask.iter().filter(|class| **class > 0).count(), case.mask.len()),
+            Self::Volume(case) => share(case.labels.iter().filter(|class| **class > 0).count(), case.labels.len()),
+            Self::Boxes(case) => {
+                let (_, height, width) = case.pixels.dim();
+                let area: f64 = case.boxes.iter().map(|found| f64::from(found.bbox.area())).sum();
+                if height * width == 0 { 0.0 } else { area / (height * width) as f64 }
+            }
+        }
+    }
+}
+
+impl Example {
+    /// The image with its boxes, if that is what it is.
+    pub fn boxes(&self) -> Option<&BoxExample> {
+        match self {
+            Self::Boxes(example) => Some(example),
+            Self::Image(_) | Self::Volume(_) => None,
+        }
+    }
+
+    /// The highest class in it, 0 where it shows nothing but background.
+    pub fn highest_class(&self) -> u8 {
+        match self {
+            Self::Image(example) => example.classes.iter().copied().max(),
+            Self::Volume(example) => example.classes.iter().copied().max(),
+            Self::Boxes(example) => example.boxes.iter().map(|found| found.class).max(),
+        }
+        .unwrap_or(0)
+    }
+
+    /// The same pixels with other classes.
+    pub fn with_classes(&self, class: impl Fn(u8) -> u8) -> Self {
+        let mut other = self.clone();
+        match &mut other {
+            Self::Image(example) => example.classes.mapv_inplace(class),
+            Self::Volume(example) => example.classes.mapv_inplace(class),
+            Self::Boxes(example) => example.boxes.iter_mut().for_each(|found| found.class = class(found.class)),
+        }
+        other
     }
 }
 

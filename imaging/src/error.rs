@@ -3,6 +3,7 @@
 //! A [`Fault`] never holds a name of a file or a person, so it may stand in any log. Where it was found is a
 //! [`Place`], which may; an [`ImagingError`] joins the two for people at the site.
 
+use crate::boxes::BoxFault;
 use serde::Serialize;
 use std::fmt;
 use std::io;
@@ -34,6 +35,10 @@ pub enum Place {
     Mask(String),
     /// A patient, as the manifest names her.
     Patient(String),
+    /// A file with boxes, by its path in the site's folder.
+    Annotations(String),
+    /// A class by the name that a file with boxes gives it.
+    Category(String),
 }
 
 /// What is wrong, without any name. [`Fault::remedy`] says what to do.
@@ -142,6 +147,9 @@ pub enum Fault {
     /// A site that counts each image as a person.
     #[error("no patient is known: each image counts as one, which protects a person with n images n times less")]
     ImagesArePatients,
+    /// What is wrong with boxes.
+    #[error(transparent)]
+    Boxes(#[from] BoxFault),
 }
 
 /// Most rows of a manifest.
@@ -198,6 +206,8 @@ impl Place {
             Self::Image(_) => "an image",
             Self::Mask(_) => "a mask",
             Self::Patient(_) => "a patient",
+            Self::Annotations(_) => "a file with boxes",
+            Self::Category(_) => "a category",
         }
     }
 }
@@ -211,6 +221,8 @@ impl fmt::Display for Place {
             Self::Image(file) => write!(f, "images/{file}"),
             Self::Mask(file) => write!(f, "masks/{file}"),
             Self::Patient(name) => write!(f, "patient {name}"),
+            Self::Annotations(path) => f.write_str(path),
+            Self::Category(name) => write!(f, "category `{name}`"),
         }
     }
 }
@@ -253,6 +265,7 @@ impl Fault {
             }
             Self::Unnamed => "add a row for it, or ignore this if it shall not be used".into(),
             Self::ImagesArePatients => "add a column `patient` if any person has more than one image".into(),
+            Self::Boxes(fault) => fault.remedy(),
         }
     }
 }
@@ -282,6 +295,8 @@ mod tests {
             Place::Image("NOBODY.png".into()),
             Place::Mask("NOBODY.png".into()),
             Place::Patient("NOBODY".into()),
+            Place::Annotations("NOBODY.xml".into()),
+            Place::Category("NOBODY".into()),
         ];
         for place in places {
             let error = ImagingError::new(place, Fault::Damaged);

@@ -5,6 +5,7 @@
 //! none, and an [`ImagingError`] has a [`redacted`](ImagingError::redacted) text for logs.
 
 mod augment;
+mod boxes;
 mod cases;
 mod check;
 mod error;
@@ -22,6 +23,10 @@ mod scan;
 mod site_folder;
 
 pub use augment::augment;
+pub use boxes::{
+    BOXES_MAX, BoxCase, BoxExample, BoxFault, BoxPatient, BoxPx, ClassNames, ClassSet, Detection, Edges, LabelledBox,
+    SiteBoxes, augment_boxes,
+};
 pub use cases::{Case, Example, ImageCase, ImageExample, Patient, SiteImages};
 pub use check::check;
 pub use error::{DECODED_BYTES_MAX, Fault, ImagingError, Place, ROWS_MAX, SIDE_PX_MAX, Size};

@@ -35,11 +35,8 @@ impl Preparation {
     /// background. A case with other channels gives those it has in turn.
     pub fn example(&self, case: &ImageCase) -> ImageExample {
         let (height, width) = case.mask.dim();
-        let size = self.size_px as usize;
-        let window = self.window(height, width);
-        let rows = AxisMap::new(height, window.rows(size), size);
-        let columns = AxisMap::new(width, window.columns(size), size);
-        ImageExample { pixels: self.pixels(case, &rows, &columns), classes: vote(&case.mask, &rows, &columns) }
+        let (rows, columns) = self.axes(height, width);
+        ImageExample { pixels: self.pixels(&case.pixels, &rows, &columns), classes: vote(&case.mask, &rows, &columns) }
     }
 
     /// The classes of `case` at its own resolution and place, from `probabilities` `[classes, size, size]` for
@@ -61,7 +58,14 @@ impl Preparation {
         restored
     }
 
-    fn window(&self, height: usize, width: usize) -> Window {
+    /// How the rows and columns of the input draw on those of an image.
+    pub(crate) fn axes(&self, height: usize, width: usize) -> (AxisMap, AxisMap) {
+        let size = self.size_px as usize;
+        let window = self.window(height, width);
+        (AxisMap::new(height, window.rows(size), size), AxisMap::new(width, window.columns(size), size))
+    }
+
+    pub(crate) fn window(&self, height: usize, width: usize) -> Window {
         let whole = self.field_of_view >= 1.0;
         let side = if whole { height.max(width) as f64 } else { height.min(width) as f64 * self.field_of_view };
         // Whole pixels, so that nothing is blurred where nothing is resized.
@@ -70,15 +74,16 @@ impl Preparation {
         Window { top: begin(height), left: begin(width), side }
     }
 
-    fn pixels(&self, case: &ImageCase, rows: &AxisMap, columns: &AxisMap) -> Array3<f32> {
+    /// The channels of `image`, in turn, resampled and normalised; 0 where it has none or another size.
+    pub(crate) fn pixels(&self, image: &Array3<f32>, rows: &AxisMap, columns: &AxisMap) -> Array3<f32> {
         let size = self.size_px as usize;
         let mut pixels = Array3::zeros((self.channels as usize, size, size));
-        let stored = case.pixels.dim().0;
-        if case.pixels.dim() != (stored, case.mask.nrows(), case.mask.ncols()) || stored == 0 {
+        let stored = image.dim().0;
+        if stored == 0 || image.dim() != (stored, rows.extent(), columns.extent()) {
             return pixels;
         }
         for (channel, mut target) in pixels.axis_iter_mut(Axis(0)).enumerate() {
-            target.assign(&resample(case.pixels.index_axis(Axis(0), channel % stored), rows, columns));
+            target.assign(&resample(image.index_axis(Axis(0), channel % stored), rows, columns));
             // Padding takes no part, or a wide image would look darker than a square one.
             normalise(target.slice_each_axis_mut(inside(rows, columns)));
         }
@@ -88,10 +93,10 @@ impl Preparation {
 
 /// The square of an image that the network sees, in pixels of the image.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Window {
-    top: f64,
-    left: f64,
-    side: f64,
+pub(crate) struct Window {
+    pub(crate) top: f64,
+    pub(crate) left: f64,
+    pub(crate) side: f64,
 }
 
 impl Window {

@@ -130,6 +130,7 @@ impl Finding {
             Fault::EmptyMasks { .. } | Fault::ChannelsDiffer { .. } | Fault::Unnamed | Fault::ImagesArePatients => {
                 Severity::Warning
             }
+            Fault::Boxes(fault) if fault.is_warning() => Severity::Warning,
             _ => Severity::Error,
         }
     }

@@ -6,6 +6,7 @@ use std::ops::Range;
 /// How the cells of one axis of the result draw on the source.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AxisMap {
+    extent: usize,
     taps: Vec<Taps>,
 }
 
@@ -35,7 +36,12 @@ impl Stretch {
 impl AxisMap {
     /// Maps `cells` cells along `stretch` to a source of `extent` pixels. A cell is outside where its centre is.
     pub(crate) fn new(extent: usize, stretch: Stretch, cells: usize) -> Self {
-        Self { taps: (0..cells).map(|cell| taps(extent, stretch, cell)).collect() }
+        Self { extent, taps: (0..cells).map(|cell| taps(extent, stretch, cell)).collect() }
+    }
+
+    /// Pixels of the source.
+    pub(crate) fn extent(&self) -> usize {
+        self.extent
     }
 
     /// Number of cells.

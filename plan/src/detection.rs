@@ -53,9 +53,15 @@ fn names(section: &DetectionSection, model: &ModelSection) -> Result<(), RuleErr
         &format!("has {} names where [model] has {expected} classes beside the background", section.classes.len()),
         "write as many names as `classes` in [model] less one",
     )?;
-    let good = |name: &String| !name.trim().is_empty() && name.len() <= NAME_BYTES_MAX;
-    at.require(section.classes.iter().all(good), "has an empty or very long name", "write 1 to 64 bytes for each")?;
-    let different: BTreeSet<&String> = section.classes.iter().collect();
+    let good = |name: &String| !name.is_empty() && name.trim() == name && name.len() <= NAME_BYTES_MAX;
+    at.require(
+        section.classes.iter().all(good),
+        "has an empty or very long name, or one with spaces around it",
+        "write 1 to 64 bytes for each",
+    )?;
+    // `White cell` and `white_cell` would be one class to people and two to a network.
+    let folded = |name: &String| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    let different: BTreeSet<String> = section.classes.iter().map(folded).collect();
     at.require(different.len() == expected, "names a class twice", "name each once")
 }
 
@@ -108,7 +114,7 @@ mod tests {
     fn classes_fit_the_network_and_are_told_apart() {
         refused(&detector(""), "detection", "classes");
         refused(&format!("{PLAN}\n{GOOD}"), "detection", "classes");
-        for classes in ["[\"cell\"]", "[\"cell\", \"cell\"]", "[\"cell\", \" \"]"] {
+        for classes in ["[\"cell\"]", "[\"cell\", \"cell\"]", "[\"cell\", \" \"]", "[\"White cell\", \"white_cell\"]"] {
             refused(&detector(&format!("[detection]\nclasses = {classes}")), "detection", "classes");
         }
     }

@@ -88,7 +88,8 @@ fn slices(model: &ModelSection) -> Result<(), RuleError> {
 }
 
 fn imaging(imaging: &ImagingSection) -> Result<(), RuleError> {
-    Place("imaging", "field_of_view").within(imaging.field_of_view, 0.05, 1.0)
+    Place("imaging", "field_of_view").within(imaging.field_of_view, 0.05, 1.0)?;
+    imaging.spacing_mm.iter().flatten().try_for_each(|mm| Place("imaging", "spacing_mm").within(*mm, 0.01, 100.0))
 }
 
 fn training(training: &TrainingSection) -> Result<(), RuleError> {

@@ -93,11 +93,14 @@ pub struct ImagingSection {
     /// Side of the centred square that is kept, as a share of the shorter image side; 1 keeps the whole image.
     #[serde(default = "defaults::one")]
     pub field_of_view: f64,
+    /// Distances between slices, rows and columns that volumes are brought to; each keeps its own if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spacing_mm: Option<[f64; 3]>,
 }
 
 impl Default for ImagingSection {
     fn default() -> Self {
-        Self { field_of_view: defaults::one() }
+        Self { field_of_view: defaults::one(), spacing_mm: None }
     }
 }
 

@@ -1,0 +1,111 @@
+//! What can be wrong with boxes. As every [`crate::Fault`], free of the names of files and people; the names of
+//! classes that stand here are the study's own, which are public.
+
+use super::boxes_of_image::BOXES_MAX;
+use super::coco::COCO_BYTES_MAX;
+use crate::error::Size;
+
+/// What is wrong with a set of boxes, without any name. [`BoxFault::remedy`] says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BoxFault {
+    /// Edges that enclose nothing.
+    #[error("is no box: an edge is not finite, right is before left, or bottom above top")]
+    NotABox,
+    /// Names that could be mixed up, too many, or none.
+    #[error("the names of classes are not 1 to 255 different, plain names")]
+    ClassNames,
+    /// A site that is said to label no class of the study.
+    #[error("this site is said to label no class of the study")]
+    NothingLabelled,
+    /// No file with boxes.
+    #[error("has no boxes: neither annotations.coco.json, nor annotations-voc/, labels-yolo/ or instances/")]
+    NoAnnotations,
+    /// Larger than this program reads.
+    #[error("is larger than {COCO_BYTES_MAX} bytes")]
+    TooLarge,
+    /// Not JSON, or not COCO's.
+    #[error("is not COCO's JSON, as line {line} shows")]
+    Json {
+        /// From 1.
+        line: usize,
+    },
+    /// More objects than any image has.
+    #[error("has more than {BOXES_MAX} boxes")]
+    TooManyBoxes,
+    /// The boxes were drawn on an image of another size.
+    #[error("is {image}, but its boxes were drawn on {annotated}")]
+    Size {
+        /// Of the image.
+        image: Size,
+        /// As the annotations say.
+        annotated: Size,
+    },
+    /// An image that the annotations do not mention: nobody knows whether it holds objects.
+    #[error("is not in the annotations")]
+    NotAnnotated,
+    /// One name for two images.
+    #[error("cannot be told from another image by the name that the annotations give")]
+    Ambiguous,
+    /// One number for two things.
+    #[error("uses one id for two images or two categories")]
+    IdTwice,
+    /// An annotation of an image that is not listed.
+    #[error("has an annotation of an image that it does not list")]
+    UnlistedImage,
+    /// An annotation with a category that is not listed.
+    #[error("has an annotation with a category that it does not list")]
+    UnlistedCategory,
+    /// An annotation that says no place.
+    #[error("has an annotation with neither four numbers in `bbox` nor a polygon")]
+    NoPlace,
+    /// A name that differs from a class in case or spaces only.
+    #[error("is nearly the class `{class}`, but not the same")]
+    NearlyAClass {
+        /// The study's name.
+        class: String,
+    },
+    /// A class that this site is said to label, and that its list of classes lacks.
+    #[error("lists no class `{class}`, which this site is said to label")]
+    ClassNotListed {
+        /// The study's name.
+        class: String,
+    },
+    /// Objects of a class that the study does not use.
+    #[error("is no class of the study; its boxes are left out: {boxes}")]
+    Foreign {
+        /// How many.
+        boxes: usize,
+    },
+}
+
+impl BoxFault {
+    /// True where the boxes can be used, but somebody should look.
+    pub(crate) fn is_warning(&self) -> bool {
+        matches!(self, Self::Foreign { .. })
+    }
+
+    /// What to do about it.
+    pub(crate) fn remedy(&self) -> String {
+        match self {
+            Self::NotABox => "give finite edges, left before right and top before bottom".into(),
+            Self::ClassNames => {
+                "give each class one short name of its own, the same in the plan and in the files".into()
+            }
+            Self::NothingLabelled => "name at least one class of the study that somebody looked for here".into(),
+            Self::NoAnnotations => "put one of them beside manifest.csv".into(),
+            Self::TooLarge => "split the site folder, or leave outlines out of the file".into(),
+            Self::Json { .. } => "export it again as COCO".into(),
+            Self::TooManyBoxes => "cut the image into parts".into(),
+            Self::Size { .. } => "export image and boxes at one size".into(),
+            Self::NotAnnotated => "add it there, also if it holds no object, or remove its row".into(),
+            Self::Ambiguous => "write the path below images/ in the annotations".into(),
+            Self::IdTwice | Self::UnlistedImage | Self::UnlistedCategory => "export it again".into(),
+            Self::NoPlace => "draw a box, or remove the annotation".into(),
+            Self::NearlyAClass { class } => format!("write `{class}`, or a name that cannot be taken for it"),
+            Self::ClassNotListed { class } => {
+                format!("add `{class}` there, or say that this site does not label it")
+            }
+            Self::Foreign { .. } => "right if the study shall not learn it, else name it in the plan".into(),
+        }
+    }
+}

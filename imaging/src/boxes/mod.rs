@@ -1,0 +1,24 @@
+//! Objects in boxes: read from what annotators' tools write, brought to the form a detector sees, and back.
+//!
+//! Coordinates are continuous pixels: the first pixel covers 0..1, so a box's right and bottom are exclusive, and the
+//! box round a single pixel has the size 1. Every reader turns its format's own convention into this one at its edge.
+
+mod augment;
+mod bbox;
+mod boxes_of_image;
+mod cases;
+mod classes;
+mod coco;
+mod fault;
+mod named_images;
+mod outline;
+mod preparation;
+mod site_boxes;
+mod source;
+
+pub use augment::augment_boxes;
+pub use bbox::{BoxPx, Detection, Edges, LabelledBox};
+pub use boxes_of_image::BOXES_MAX;
+pub use cases::{BoxCase, BoxExample, BoxPatient, SiteBoxes};
+pub use classes::{ClassNames, ClassSet};
+pub use fault::BoxFault;
