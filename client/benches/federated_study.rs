@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use wardround_client::StepGuard;
 use wardround_imaging::{Patient, PatientGrouping, SiteFolder, SynthPlan, synth};
-use wardround_metrics::dice::Summary;
+use wardround_metrics::Summary;
 use wardround_models::{ComputeDevice, Evaluator, Guard, GuardError, Trainer, TrainingSet, initial_weights};
 use wardround_plan::{Plan, RoundNumber, StreamKey, Weights};
 use wardround_privacy::{Clip, ClipNorm, PoissonSample, PrivateSteps, SamplingRate, SimulatedNoise, StudyCost};

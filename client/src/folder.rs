@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use wardround_imaging::{PatientGrouping, SiteFolder, SiteImages};
 use wardround_models::TrainingSet;
-use wardround_plan::{Plan, PlanDigest};
+use wardround_plan::{Plan, PlanDigest, SiteId};
 use wardround_round::{Refusal, RefusalReason};
 
 /// A folder of scans with what was last read from it.
@@ -12,6 +12,7 @@ use wardround_round::{Refusal, RefusalReason};
 pub struct Folder {
     path: PathBuf,
     grouping: PatientGrouping,
+    site: SiteId,
     last: Arc<Mutex<Option<Read>>>,
 }
 
@@ -23,12 +24,12 @@ struct Read {
 }
 
 impl Folder {
-    /// A folder that has not been read.
-    pub fn new(path: PathBuf, grouping: PatientGrouping) -> Self {
-        Self { path, grouping, last: Arc::default() }
+    /// The folder of `site`, which has not been read.
+    pub fn new(path: PathBuf, grouping: PatientGrouping, site: SiteId) -> Self {
+        Self { path, grouping, site, last: Arc::default() }
     }
 
-    /// The patients, as the plan's classes and channels want them.
+    /// The patients, as the plan wants them.
     ///
     /// # Errors
     /// A folder that cannot serve the plan. The refusal names no file; the site's log does.
@@ -38,7 +39,7 @@ impl Folder {
             return Ok(read.patients.clone());
         }
         let folder = SiteFolder::open(&self.path, self.grouping);
-        let patients = folder.and_then(|folder| folder.load(plan.model.classes, plan.model.channels));
+        let patients = folder.and_then(|folder| folder.load_for(plan, &self.site));
         let patients = Arc::new(patients.map_err(|error| {
             tracing::error!(reason = %error.redacted(), "the folder cannot be used; `wardround site check` names the files");
             Refusal::new(RefusalReason::DataUnusable, error.redacted())

@@ -18,6 +18,16 @@ pub enum Prediction {
     Volume(Array3<u8>),
 }
 
+impl Prediction {
+    /// The objects, where it is of a detector.
+    pub fn boxes(&self) -> Option<&[Detection]> {
+        match self {
+            Self::Boxes(found) => Some(found),
+            Self::Classes(_) | Self::Volume(_) => None,
+        }
+    }
+}
+
 impl SiteFolder {
     /// Reads the folder of `site` as `plan` wants it: images with masks, images with boxes, or volumes.
     ///

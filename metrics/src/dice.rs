@@ -5,6 +5,7 @@
 //! both has no score and is counted; foreground where the truth has none scores 0, so that false alarms in the healthy
 //! do not vanish. A site's figure is the mean over its scored patients.
 
+use crate::PatientScore;
 use ndarray::ArrayView2;
 
 /// Class number of the background.
@@ -53,47 +54,8 @@ impl Overlap {
     pub fn score(&self) -> PatientScore {
         match self.predicted + self.truth {
             0 => PatientScore::BothEmpty,
-            marked => PatientScore::Dice(2.0 * self.both as f64 / marked as f64),
+            marked => PatientScore::Scored(2.0 * self.both as f64 / marked as f64),
         }
-    }
-}
-
-/// `dice.foreground` of one patient.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum PatientScore {
-    /// Between 0 (nothing in common, or foreground where there is none) and 1 (the same pixels).
-    Dice(f64),
-    /// Neither the prediction nor the truth has foreground: nothing to measure.
-    BothEmpty,
-}
-
-impl PatientScore {
-    /// The score, if there was something to measure.
-    pub fn dice(self) -> Option<f64> {
-        match self {
-            Self::Dice(score) => Some(score),
-            Self::BothEmpty => None,
-        }
-    }
-}
-
-/// What a site says about its patients.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Summary {
-    /// Mean over the scored patients; `None` where no patient could be scored.
-    pub mean: Option<f64>,
-    /// Patients scored.
-    pub n: u64,
-    /// Patients without foreground in prediction and truth, left out of the mean.
-    pub both_empty: u64,
-}
-
-impl Summary {
-    /// The summary of `scores`, one a patient.
-    pub fn of(scores: &[PatientScore]) -> Self {
-        let scored: Vec<f64> = scores.iter().filter_map(|score| score.dice()).collect();
-        let mean = (!scored.is_empty()).then(|| scored.iter().sum::<f64>() / scored.len() as f64);
-        Self { mean, n: scored.len() as u64, both_empty: (scores.len() - scored.len()) as u64 }
     }
 }
 
@@ -114,27 +76,27 @@ mod tests {
     #[test]
     fn one_image_agrees_with_a_count_by_hand() {
         let pair = (array![[1, 1, 0], [0, 1, 0]], array![[0, 1, 1], [0, 1, 1]]);
-        assert_eq!(overlap(&[pair]).score(), PatientScore::Dice(2.0 * 2.0 / (3.0 + 4.0)));
+        assert_eq!(overlap(&[pair]).score(), PatientScore::Scored(2.0 * 2.0 / (3.0 + 4.0)));
     }
 
     #[test]
     fn images_of_a_patient_are_pooled_not_averaged() {
         let large = (array![[1, 1, 1, 1]], array![[1, 1, 1, 1]]);
         let missed = (array![[0, 0, 0, 0]], array![[0, 1, 1, 0]]);
-        assert_eq!(overlap(&[large, missed]).score(), PatientScore::Dice(2.0 * 4.0 / (4.0 + 6.0)));
+        assert_eq!(overlap(&[large, missed]).score(), PatientScore::Scored(2.0 * 4.0 / (4.0 + 6.0)));
     }
 
     #[test]
     fn every_class_but_the_first_is_foreground() {
-        assert_eq!(overlap(&[(array![[2, 1, 0]], array![[1, 7, 0]])]).score(), PatientScore::Dice(1.0));
+        assert_eq!(overlap(&[(array![[2, 1, 0]], array![[1, 7, 0]])]).score(), PatientScore::Scored(1.0));
     }
 
     #[test]
     fn both_empty_has_no_score_and_a_false_alarm_scores_zero() {
         let none = array![[0, 0]];
         assert_eq!(overlap(&[(none.clone(), none.clone())]).score(), PatientScore::BothEmpty);
-        assert_eq!(overlap(&[(array![[0, 1]], none.clone())]).score(), PatientScore::Dice(0.0));
-        assert_eq!(overlap(&[(none.clone(), array![[0, 1]])]).score(), PatientScore::Dice(0.0));
+        assert_eq!(overlap(&[(array![[0, 1]], none.clone())]).score(), PatientScore::Scored(0.0));
+        assert_eq!(overlap(&[(none.clone(), array![[0, 1]])]).score(), PatientScore::Scored(0.0));
         assert_eq!(Overlap::default().score(), PatientScore::BothEmpty, "a patient without images");
     }
 
@@ -146,18 +108,6 @@ mod tests {
         assert_eq!(overlap, Overlap::default());
     }
 
-    #[test]
-    fn a_site_is_the_mean_of_its_scored_patients() {
-        let scores = [PatientScore::Dice(0.5), PatientScore::BothEmpty, PatientScore::Dice(1.0)];
-        assert_eq!(Summary::of(&scores), Summary { mean: Some(0.75), n: 2, both_empty: 1 });
-    }
-
-    #[test]
-    fn a_site_with_nothing_to_measure_has_no_mean() {
-        assert_eq!(Summary::of(&[]), Summary { mean: None, n: 0, both_empty: 0 });
-        assert_eq!(Summary::of(&[PatientScore::BothEmpty]), Summary { mean: None, n: 0, both_empty: 1 });
-    }
-
     proptest! {
         #[test]
         fn the_score_is_symmetric_and_within_bounds(pixels in proptest::collection::vec((0u8..3, 0u8..3), 1..60)) {
@@ -165,7 +115,7 @@ mod tests {
             let (a, b) = (map(|pair| pair.0), map(|pair| pair.1));
             let score = overlap(&[(a.clone(), b.clone())]).score();
             prop_assert_eq!(score, overlap(&[(b, a)]).score());
-            prop_assert!(score.dice().is_none_or(|dice| (0.0..=1.0).contains(&dice)));
+            prop_assert!(score.value().is_none_or(|dice| (0.0..=1.0).contains(&dice)));
         }
     }
 }

@@ -4,3 +4,6 @@
 //! the same thing. What happens with empty images is part of the definition, never a default of a library.
 
 pub mod dice;
+mod patient;
+
+pub use patient::{PatientScore, Summary};

@@ -27,7 +27,7 @@ mod unet;
 mod unet3d;
 
 pub use device::{ComputeDevice, DeviceError, use_cpu_threads};
-pub use evaluate::{Evaluator, PredictionError};
+pub use evaluate::{Evaluator, PredictionError, Seen, SeenError, observations, patient_ap};
 pub use initial::initial_weights;
 pub use model_file::{ModelDescription, load_model, save_model};
 pub use model_file_error::ModelFileError;

@@ -6,9 +6,9 @@ use crate::{Partition, PartitionError, PatientTraits, Role, Scenario};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use wardround_imaging::{ImagingError, Patient, PatientGrouping, SiteFolder};
+use wardround_imaging::{Case, Edges, ImagingError, Patient, PatientGrouping, SiteFolder};
 use wardround_models::{TrainingError, TrainingSet};
-use wardround_plan::{Digest, Hasher};
+use wardround_plan::{Digest, Hasher, IdError, SiteId};
 use wardround_privacy::StudyCostError;
 
 /// Classes of foreground share in the picture of who got what.
@@ -39,6 +39,14 @@ pub enum DataError {
     NoSites {
         /// Where.
         folder: PathBuf,
+    },
+    /// A site folder whose name is no site's.
+    #[error("site folder `{folder}`: {source}")]
+    Name {
+        /// Which.
+        folder: PathBuf,
+        /// What is wrong with it.
+        source: IdError,
     },
     /// A site folder.
     #[error("site folder `{folder}`: {source}")]
@@ -124,13 +132,14 @@ fn everyone(scenario: &Scenario, data: &Path, grouping: Grouping) -> Result<Ever
         Grouping::ByManifest => PatientGrouping::ByManifest,
         Grouping::ImagesArePatients => PatientGrouping::ImagesArePatients,
     };
-    let model = &scenario.plan().model;
-    let mut all = Everyone::default();
+        let mut all = Everyone::default();
     for (folder, path) in folders_of(data)?.into_iter().enumerate() {
         let at = |source| DataError::Site { folder: path.clone(), source: Box::new(source) };
-        let images = SiteFolder::open(&path, grouping).and_then(|site| site.load(model.classes, model.channels));
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let site = SiteId::new(name.to_lowercase()).map_err(|source| DataError::Name { folder: path.clone(), source })?;
+        let images = SiteFolder::open(&path, grouping).and_then(|folder| folder.load_for(scenario.plan(), &site));
         let images = images.map_err(at)?;
-        all.folders.push(path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()));
+        all.folders.push(name);
         for (role, patients) in [(Role::Train, images.train), (Role::Validation, images.validation)] {
             all.traits.extend(patients.iter().map(|patient| traits_of(patient, folder, role)));
             all.patients.extend(patients);
@@ -159,26 +168,39 @@ fn digest(patients: &[Patient], traits: &[PatientTraits]) -> Digest {
         hasher.update(&(traits.folder as u64).to_le_bytes());
         hasher.update(&[u8::from(traits.role == Role::Train)]);
         hasher.update(&(patient.cases.len() as u64).to_le_bytes());
-        for case in &patient.cases {
-            let (height, width) = case.mask.dim();
-            hasher.update(&[(height as u64).to_le_bytes(), (width as u64).to_le_bytes()].concat());
-            hasher.update(&case.pixels.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
-            hasher.update(&case.mask.iter().copied().collect::<Vec<u8>>());
-        }
+        patient.cases.iter().for_each(|case| add(case, &mut hasher));
     }
     hasher.finish()
 }
 
+/// The extents of a case, its intensities, and what is marked on it.
+fn add(case: &Case, hasher: &mut Hasher) {
+    let numbers = |values: &mut dyn Iterator<Item = f32>| values.flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
+    let (extents, marked): (Vec<usize>, Vec<u8>) = match case {
+        Case::Image(case) => (case.mask.shape().to_vec(), case.mask.iter().copied().collect()),
+        Case::Volume(case) => (case.labels.shape().to_vec(), case.labels.iter().copied().collect()),
+        Case::Boxes(case) => {
+            let sides = |edges: Edges| [edges.left, edges.top, edges.right, edges.bottom].into_iter();
+            let all = case.boxes.iter().chain(&case.ignored);
+            let bytes = all.flat_map(|found| {
+                [vec![found.class], numbers(&mut sides(found.bbox.edges()))].concat()
+            });
+            (vec![case.pixels.dim().1, case.pixels.dim().2, case.boxes.len()], bytes.collect())
+        }
+    };
+    extents.iter().for_each(|extent| hasher.update(&(*extent as u64).to_le_bytes()));
+    hasher.update(&numbers(&mut case.intensities()));
+    hasher.update(&marked);
+}
+
 fn traits_of(patient: &Patient, folder: usize, role: Role) -> PatientTraits {
     let mean = |sum: f64, count: usize| if count == 0 { 0.0 } else { sum / count as f64 };
-    let pixels = || patient.cases.iter().flat_map(|case| case.pixels.iter());
-    let classes = || patient.cases.iter().flat_map(|case| case.mask.iter());
-    let marked = classes().filter(|class| **class > 0).count();
+    let pixels = || patient.cases.iter().flat_map(Case::intensities);
     PatientTraits {
         folder,
         role,
-        foreground: mean(marked as f64, classes().count()),
-        brightness: mean(pixels().map(|value| f64::from(*value)).sum(), pixels().count()),
+        foreground: mean(patient.cases.iter().map(Case::foreground).sum(), patient.cases.len()),
+        brightness: mean(pixels().map(f64::from).sum(), pixels().count()),
     }
 }
 

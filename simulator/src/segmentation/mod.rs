@@ -17,7 +17,7 @@ use guard::StepGuard;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use wardround_metrics::dice::Summary;
+use wardround_metrics::Summary;
 use wardround_models::{Bend, ComputeDevice, Evaluator, LocalRound, Trainer, initial_weights, layout};
 use wardround_plan::{Digest, Layout, Plan, Weights};
 use wardround_privacy::{PrivateSteps, SimulatedNoise, StudyCost};
