@@ -3,6 +3,7 @@
 //! A [`Fault`] never holds a name of a file or a person, so it may stand in any log. Where it was found is a
 //! [`Place`], which may; an [`ImagingError`] joins the two for people at the site.
 
+use crate::volume::VolumeFault;
 use serde::Serialize;
 use std::fmt;
 use std::io;
@@ -34,6 +35,10 @@ pub enum Place {
     Mask(String),
     /// A patient, as the manifest names her.
     Patient(String),
+    /// The labels of a volume, by their name in `labels/`.
+    Label(String),
+    /// A file that was named by its path.
+    File(PathBuf),
 }
 
 /// What is wrong, without any name. [`Fault::remedy`] says what to do.
@@ -142,6 +147,9 @@ pub enum Fault {
     /// A site that counts each image as a person.
     #[error("no patient is known: each image counts as one, which protects a person with n images n times less")]
     ImagesArePatients,
+    /// A fault that only volumes have.
+    #[error("{0}")]
+    Volume(#[from] VolumeFault),
 }
 
 /// Most rows of a manifest.
@@ -198,6 +206,8 @@ impl Place {
             Self::Image(_) => "an image",
             Self::Mask(_) => "a mask",
             Self::Patient(_) => "a patient",
+            Self::Label(_) => "the labels of a volume",
+            Self::File(_) => "a file",
         }
     }
 }
@@ -211,6 +221,8 @@ impl fmt::Display for Place {
             Self::Image(file) => write!(f, "images/{file}"),
             Self::Mask(file) => write!(f, "masks/{file}"),
             Self::Patient(name) => write!(f, "patient {name}"),
+            Self::Label(file) => write!(f, "labels/{file}"),
+            Self::File(path) => write!(f, "{}", path.display()),
         }
     }
 }
@@ -253,6 +265,7 @@ impl Fault {
             }
             Self::Unnamed => "add a row for it, or ignore this if it shall not be used".into(),
             Self::ImagesArePatients => "add a column `patient` if any person has more than one image".into(),
+            Self::Volume(fault) => fault.remedy(),
         }
     }
 }
@@ -282,6 +295,8 @@ mod tests {
             Place::Image("NOBODY.png".into()),
             Place::Mask("NOBODY.png".into()),
             Place::Patient("NOBODY".into()),
+            Place::Label("NOBODY.nii".into()),
+            Place::File("/home/NOBODY.nii".into()),
         ];
         for place in places {
             let error = ImagingError::new(place, Fault::Damaged);

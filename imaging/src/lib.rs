@@ -20,6 +20,7 @@ mod resample;
 mod samples;
 mod scan;
 mod site_folder;
+mod volume;
 
 pub use augment::augment;
 pub use cases::{Case, Example, Patient, SiteImages};
@@ -32,3 +33,8 @@ pub use phantom::{SynthPlan, SynthSite, SynthTask, synth};
 pub use preparation::Preparation;
 pub use report::{CheckReport, Counts, FINDINGS_MAX, Finding, IntensityRange, Severity};
 pub use site_folder::SiteFolder;
+pub use volume::{
+    CORNER_TOLERANCE_VOXELS, Grid, HEADER_BYTES_MAX, LABEL_TOLERANCE, SiteVolumes, SpacingMm, VOXELS_MAX, Volume,
+    VolumeAugmentation, VolumeAxis, VolumeCase, VolumeExample, VolumeFault, VolumePatient, VolumePreparation,
+    VoxelType, augment_volume,
+};

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 /// A folder whose manifest keeps every rule. Its images are not read yet.
 #[derive(Debug)]
 pub struct SiteFolder {
-    files: Files,
-    manifest: Manifest,
+    pub(crate) files: Files,
+    pub(crate) manifest: Manifest,
 }
 
 /// Where the files of a site lie.
