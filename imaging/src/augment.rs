@@ -5,7 +5,7 @@
 
 use crate::ImageExample;
 use crate::normalise::Moments;
-use ndarray::{Array2, Array3, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array2, Array3, ArrayView2, ArrayViewMut, ArrayViewMut2, Axis, Dimension};
 use rand::RngExt as _;
 use std::f32::consts::TAU;
 use wardround_plan::{Augmentation, Stream};
@@ -13,7 +13,7 @@ use wardround_plan::{Augmentation, Stream};
 /// Largest zoom and gain; the smallest is its inverse, and both sides are equally likely.
 const FACTOR_MAX: f32 = 1.25;
 /// Range of the exponent.
-const GAMMA: (f32, f32) = (0.7, 1.5);
+pub(crate) const GAMMA: (f32, f32) = (0.7, 1.5);
 
 /// A changed copy of `example`. The same stream gives the same copy; no changes give an exact copy.
 pub fn augment(example: &ImageExample, changes: &[Augmentation], stream: &mut Stream) -> ImageExample {
@@ -99,7 +99,8 @@ impl Change {
     }
 }
 
-fn factor(stream: &mut Stream) -> f32 {
+/// A factor on sizes or intensities.
+pub(crate) fn factor(stream: &mut Stream) -> f32 {
     FACTOR_MAX.powf(stream.random_range(-1.0..=1.0))
 }
 
@@ -174,7 +175,7 @@ fn inside(y: isize, x: isize) -> Option<[usize; 2]> {
 }
 
 /// Raises intensities, stretched to 0..=1, to a power, and brings mean and contrast back to what they were.
-fn bend(mut plane: ArrayViewMut2<'_, f32>, gamma: f32) {
+pub(crate) fn bend<D: Dimension>(mut plane: ArrayViewMut<'_, f32, D>, gamma: f32) {
     let before = Moments::of(plane.iter().copied());
     let low = plane.iter().copied().fold(f32::INFINITY, f32::min);
     let high = plane.iter().copied().fold(f32::NEG_INFINITY, f32::max);

@@ -4,6 +4,7 @@
 //! [`Place`], which may; an [`ImagingError`] joins the two for people at the site.
 
 use crate::boxes::BoxFault;
+use crate::volume::VolumeFault;
 use serde::Serialize;
 use std::fmt;
 use std::io;
@@ -39,6 +40,10 @@ pub enum Place {
     Annotations(String),
     /// A class by the name that a file with boxes gives it.
     Category(String),
+    /// The labels of a volume, by their name in `labels/`.
+    Label(String),
+    /// A file that was named by its path.
+    File(PathBuf),
 }
 
 /// What is wrong, without any name. [`Fault::remedy`] says what to do.
@@ -150,6 +155,9 @@ pub enum Fault {
     /// What is wrong with boxes.
     #[error(transparent)]
     Boxes(#[from] BoxFault),
+    /// A fault that only volumes have.
+    #[error("{0}")]
+    Volume(#[from] VolumeFault),
 }
 
 /// Most rows of a manifest.
@@ -208,6 +216,8 @@ impl Place {
             Self::Patient(_) => "a patient",
             Self::Annotations(_) => "a file with boxes",
             Self::Category(_) => "a category",
+            Self::Label(_) => "the labels of a volume",
+            Self::File(_) => "a file",
         }
     }
 }
@@ -223,6 +233,8 @@ impl fmt::Display for Place {
             Self::Patient(name) => write!(f, "patient {name}"),
             Self::Annotations(path) => f.write_str(path),
             Self::Category(name) => write!(f, "category `{name}`"),
+            Self::Label(file) => write!(f, "labels/{file}"),
+            Self::File(path) => write!(f, "{}", path.display()),
         }
     }
 }
@@ -266,6 +278,7 @@ impl Fault {
             Self::Unnamed => "add a row for it, or ignore this if it shall not be used".into(),
             Self::ImagesArePatients => "add a column `patient` if any person has more than one image".into(),
             Self::Boxes(fault) => fault.remedy(),
+            Self::Volume(fault) => fault.remedy(),
         }
     }
 }
@@ -297,6 +310,8 @@ mod tests {
             Place::Patient("NOBODY".into()),
             Place::Annotations("NOBODY.xml".into()),
             Place::Category("NOBODY".into()),
+            Place::Label("NOBODY.nii".into()),
+            Place::File("/home/NOBODY.nii".into()),
         ];
         for place in places {
             let error = ImagingError::new(place, Fault::Damaged);

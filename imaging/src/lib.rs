@@ -12,6 +12,7 @@ mod error;
 mod manifest;
 mod mask_coding;
 mod normalise;
+mod of_plan;
 mod overlay;
 mod phantom;
 mod preparation;
@@ -21,6 +22,7 @@ mod resample;
 mod samples;
 mod scan;
 mod site_folder;
+mod volume;
 
 pub use augment::augment;
 pub use boxes::{
@@ -32,8 +34,14 @@ pub use check::check;
 pub use error::{DECODED_BYTES_MAX, Fault, ImagingError, Place, ROWS_MAX, SIDE_PX_MAX, Size};
 pub use manifest::{PatientGrouping, Split};
 pub use mask_coding::MaskCoding;
+pub use of_plan::{Prediction, augmented, picture, prepare};
 pub use overlay::overlay;
 pub use phantom::{SynthPlan, SynthSite, SynthTask, synth};
 pub use preparation::Preparation;
 pub use report::{CheckReport, Counts, FINDINGS_MAX, Finding, IntensityRange, Severity};
 pub use site_folder::SiteFolder;
+pub use volume::{
+    CORNER_TOLERANCE_VOXELS, Grid, HEADER_BYTES_MAX, LABEL_TOLERANCE, SiteVolumes, SpacingMm, VOXELS_MAX, Volume,
+    VolumeAugmentation, VolumeAxis, VolumeCase, VolumeExample, VolumeFault, VolumePatient, VolumePreparation,
+    VoxelType, augment_volume,
+};

@@ -5,7 +5,7 @@
 //! and class 2 where both are.
 
 use crate::error::Fault;
-use ndarray::Array2;
+use ndarray::{Array, Dimension};
 use std::collections::BTreeSet;
 
 /// What the values of one site's masks mean.
@@ -27,7 +27,7 @@ pub enum MaskCoding {
 pub(crate) struct MaskValues(BTreeSet<u16>);
 
 impl MaskValues {
-    pub(crate) fn of(mask: &Array2<u16>) -> Self {
+    pub(crate) fn of<'a>(mask: impl IntoIterator<Item = &'a u16>) -> Self {
         let mut seen = vec![false; usize::from(u16::MAX) + 1];
         for value in mask {
             seen[usize::from(*value)] = true;
@@ -70,7 +70,7 @@ impl MaskCoding {
     }
 
     /// The class of each pixel.
-    pub(crate) fn classes(&self, mask: &Array2<u16>) -> Array2<u8> {
+    pub(crate) fn classes<D: Dimension>(&self, mask: &Array<u16, D>) -> Array<u8, D> {
         match self {
             Self::Numbers => mask.mapv(|value| value as u8),
             Self::Ranks(values) => mask.mapv(|value| values.partition_point(|known| *known < value) as u8),

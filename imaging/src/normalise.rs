@@ -3,7 +3,7 @@
 //! Sites differ in scale by a factor of thousands (see the data of several hospitals side by side): without this a
 //! shared network learns nothing.
 
-use ndarray::ArrayViewMut2;
+use ndarray::{ArrayViewMut, Dimension};
 
 /// Share of the pixels cut off at the dark and at the bright end: a metal clip or a hot pixel must not set the scale.
 const CLIPPED: f64 = 0.005;
@@ -12,13 +12,13 @@ const CONTRAST_MIN: f64 = 1e-6;
 
 /// Clips to the 0.5th and 99.5th percentile, then shifts and scales to zero mean and unit variance. An image without
 /// contrast becomes zeros; a pixel that is not finite becomes 0, the mean.
-pub(crate) fn normalise(mut plane: ArrayViewMut2<'_, f32>) {
-    let mut finite: Vec<f32> = plane.iter().copied().filter(|value| value.is_finite()).collect();
+pub(crate) fn normalise<D: Dimension>(mut image: ArrayViewMut<'_, f32, D>) {
+    let mut finite: Vec<f32> = image.iter().copied().filter(|value| value.is_finite()).collect();
     let (low, high) = percentiles(&mut finite);
     let moments = Moments::of(finite.iter().map(|value| value.clamp(low, high)));
     let magnitude = f64::from(low.abs().max(high.abs()));
     let scale = if moments.deviation > CONTRAST_MIN * magnitude { 1.0 / moments.deviation } else { 0.0 };
-    plane.mapv_inplace(|value| match value.is_finite() {
+    image.mapv_inplace(|value| match value.is_finite() {
         true => ((f64::from(value.clamp(low, high)) - moments.mean) * scale) as f32,
         false => 0.0,
     });

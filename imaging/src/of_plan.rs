@@ -1,8 +1,9 @@
 //! One road for images, boxes and volumes: what a plan's network is given, and what its answers are worth to people.
 
 use crate::{
-    Case, ClassNames, Detection, Example, ImagingError, Patient, Place, Preparation, SiteFolder, SiteImages, SpacingMm,
-    VolumePreparation, augment, augment_boxes, augment_volume, boxes_overlay, overlay,
+    BoxCase, BoxFault, BoxPatient, Case, ClassNames, Detection, Example, ImageCase, ImagingError, LabelledBox, Patient,
+    Place, Preparation, SiteFolder, SiteImages, SpacingMm, VolumeAugmentation, VolumeAxis, VolumeCase, VolumePatient,
+    VolumePreparation, augment, augment_boxes, augment_volume, overlay,
 };
 use ndarray::{Array2, Array3, Axis};
 use wardround_plan::{Augmentation, DetectionSection, ModelKind, Plan, SiteId, Stream};
@@ -38,7 +39,7 @@ impl SiteFolder {
             (ModelKind::Unet3d, _) => {
                 let site = self.load_volumes(plan.model.classes)?;
                 let patient = |cases: Vec<_>| Patient { cases: cases.into_iter().map(Case::Volume).collect() };
-                let all = |patients: Vec<crate::VolumePatient>| patients.into_iter().map(|p| patient(p.cases)).collect();
+                let all = |patients: Vec<VolumePatient>| patients.into_iter().map(|p| patient(p.cases)).collect();
                 Ok(SiteImages { train: all(site.train), validation: all(site.validation) })
             }
             (ModelKind::Centernet2d, Some(detection)) => self.load_boxed(plan, detection, site),
@@ -52,13 +53,13 @@ impl SiteFolder {
         detection: &DetectionSection,
         site: &SiteId,
     ) -> Result<SiteImages, ImagingError> {
-        let at = |fault: crate::BoxFault| ImagingError::new(Place::Folder(self.folder().into()), fault.into());
+        let at = |fault: BoxFault| ImagingError::new(Place::Folder(self.files.folder().into()), fault.into());
         let names = ClassNames::new(detection.classes.iter().cloned()).map_err(at)?;
         let labelled = detection.classes.iter().zip(detection.labelled_at(site)).filter(|(_, labelled)| *labelled);
         let labelled = names.only(labelled.map(|(name, _)| name.as_str())).map_err(at)?;
         let site = self.load_boxes(&names, &labelled, plan.model.channels)?;
         let patient = |cases: Vec<_>| Patient { cases: cases.into_iter().map(Case::Boxes).collect() };
-        let all = |patients: Vec<crate::BoxPatient>| patients.into_iter().map(|p| patient(p.cases)).collect();
+        let all = |patients: Vec<BoxPatient>| patients.into_iter().map(|p| patient(p.cases)).collect();
         Ok(SiteImages { train: all(site.train), validation: all(site.validation) })
     }
 }
@@ -90,8 +91,21 @@ pub fn augmented(example: &Example, changes: &[Augmentation], stream: &mut Strea
     match example {
         Example::Image(example) => Example::Image(augment(example, changes, stream)),
         Example::Boxes(example) => Example::Boxes(augment_boxes(example, changes, stream)),
-        Example::Volume(example) => Example::Volume(augment_volume(example, changes, stream)),
+        Example::Volume(example) => Example::Volume(augment_volume(example, &of_volumes(changes), stream)),
     }
+}
+
+/// A volume is mirrored from left to right only: front and back, head and foot are no matter of chance. A plan has no rotation
+/// and no zoom of volumes.
+fn of_volumes(changes: &[Augmentation]) -> Vec<VolumeAugmentation> {
+    let change = |change: &Augmentation| match change {
+        Augmentation::Flip => Some(VolumeAugmentation::Flip(VolumeAxis::Width)),
+        Augmentation::Gain => Some(VolumeAugmentation::Gain),
+        Augmentation::Gamma => Some(VolumeAugmentation::Gamma),
+        Augmentation::Invert => Some(VolumeAugmentation::Invert),
+        Augmentation::Rotate | Augmentation::Scale => None,
+    };
+    changes.iter().filter_map(change).collect()
 }
 
 /// A picture of `case` as PNG with what is true and what was predicted; of a volume the slice in which most is marked.
@@ -100,21 +114,45 @@ pub fn picture(case: &Case, prediction: &Prediction) -> Vec<u8> {
     match (case, prediction) {
         (Case::Image(case), Prediction::Classes(classes)) => overlay(case, classes),
         (Case::Image(case), _) => overlay(case, &Array2::zeros((0, 0))),
-        (Case::Boxes(case), Prediction::Boxes(found)) => boxes_overlay(case, found),
-        (Case::Boxes(case), _) => boxes_overlay(case, &[]),
+        (Case::Boxes(case), prediction) => {
+            let found = prediction.boxes().unwrap_or(&[]).iter();
+            let found: Vec<LabelledBox> =
+                found.map(|found| LabelledBox { class: found.class, bbox: found.bbox }).collect();
+            let image = ImageCase { pixels: case.pixels.clone(), mask: filled(case, &case.boxes) };
+            overlay(&image, &filled(case, &found))
+        }
         (Case::Volume(case), prediction) => {
-            let marked = |slice: &usize| case.labels.index_axis(Axis(0), *slice).iter().filter(|class| **class > 0).count();
-            // The first of equals, which is the middle where nothing is marked at all.
-            let depth = case.labels.dim().0;
-            let order = (0..depth).map(|at| (depth / 2 + at) % depth.max(1)).rev();
-            let slice = order.max_by_key(marked).unwrap_or(0);
+            let slice = slice_with_most(case);
             let predicted = match prediction {
                 Prediction::Volume(volume) if volume.dim() == case.labels.dim() => {
                     volume.index_axis(Axis(0), slice).to_owned()
                 }
                 _ => Array2::zeros((0, 0)),
             };
-            overlay(&case.slice(slice), &predicted)
+            let pixels = case.voxels.index_axis(Axis(0), slice).to_owned().insert_axis(Axis(0));
+            overlay(&ImageCase { pixels, mask: case.labels.index_axis(Axis(0), slice).to_owned() }, &predicted)
         }
     }
+}
+
+/// The slice in which most is marked; the middle one where nothing is.
+fn slice_with_most(case: &VolumeCase) -> usize {
+    let marked = |slice: &usize| case.labels.index_axis(Axis(0), *slice).iter().filter(|class| **class > 0).count();
+    let depth = case.labels.dim().0;
+    // Of equals the last is taken.
+    (0..depth).map(|at| (depth / 2 + at) % depth.max(1)).rev().max_by_key(marked).unwrap_or(0)
+}
+
+/// Boxes as areas, each with a number of its own.
+fn filled(case: &BoxCase, boxes: &[LabelledBox]) -> Array2<u8> {
+    let (_, height, width) = case.pixels.dim();
+    let mut areas = Array2::zeros((height, width));
+    for (number, found) in boxes.iter().enumerate() {
+        let edges = found.bbox.edges();
+        let [top, bottom] = [edges.top, edges.bottom].map(|at| (at.max(0.0) as usize).min(height));
+        let [left, right] = [edges.left, edges.right].map(|at| (at.max(0.0) as usize).min(width));
+        let mut rows = areas.slice_axis_mut(Axis(0), (top..bottom).into());
+        rows.slice_axis_mut(Axis(1), (left..right).into()).fill((number % 255) as u8 + 1);
+    }
+    areas
 }

@@ -1,6 +1,6 @@
 //! Separable resampling of a plane: area averages where it shrinks, straight lines where it grows.
 
-use ndarray::{Array2, ArrayView2, Axis, AxisDescription, Slice};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, AxisDescription, Slice};
 use std::ops::Range;
 
 /// How the cells of one axis of the result draw on the source.
@@ -77,6 +77,19 @@ pub(crate) fn resample(plane: ArrayView2<'_, f32>, rows: &AxisMap, columns: &Axi
     for (mut target, taps) in result.axis_iter_mut(Axis(0)).zip(&rows.taps) {
         for (offset, weight) in taps.weights.iter().enumerate() {
             target.scaled_add(*weight, &narrow.row(taps.start + offset));
+        }
+    }
+    result
+}
+
+/// Resamples `volume` by a map for each of its axes; cells outside are 0.
+pub(crate) fn resample_volume(volume: ArrayView3<'_, f32>, maps: &[AxisMap; 3]) -> Array3<f32> {
+    let [slices, rows, columns] = maps;
+    let planes: Vec<_> = volume.outer_iter().map(|plane| resample(plane, rows, columns)).collect();
+    let mut result = Array3::zeros((slices.cells(), rows.cells(), columns.cells()));
+    for (mut target, taps) in result.outer_iter_mut().zip(&slices.taps) {
+        for (offset, weight) in taps.weights.iter().enumerate() {
+            target.scaled_add(*weight, &planes[taps.start + offset]);
         }
     }
     result

@@ -12,7 +12,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use wardround_imaging::{Example, augment};
+use wardround_imaging::{Example, augmented};
 use wardround_plan::{Layout, Plan, Purpose, RoundNumber, StreamKey, Weights};
 
 /// How far a round is at this site.
@@ -139,7 +139,7 @@ impl Trainer {
         drawn
             .map(|(number, image)| {
                 let mut stream = keys.stream(Purpose::Augmentation, round, number);
-                augment(images.image(image), &self.plan.training.augment, &mut stream)
+                augmented(images.image(image), &self.plan.training.augment, &mut stream)
             })
             .collect()
     }

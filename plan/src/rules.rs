@@ -22,7 +22,7 @@ pub(crate) fn check(plan: &Draft) -> Result<(), RuleError> {
     study(&plan.study)?;
     model(&plan.model)?;
     imaging(&plan.imaging)?;
-    training(&plan.training)?;
+    training(&plan.training, plan.model.kind)?;
     secagg(&plan.secagg, &plan.study)?;
     strategy::rules::check(plan)?;
     detection::check(plan.detection.as_ref(), &plan.model)?;
@@ -92,7 +92,7 @@ fn imaging(imaging: &ImagingSection) -> Result<(), RuleError> {
     imaging.spacing_mm.iter().flatten().try_for_each(|mm| Place("imaging", "spacing_mm").within(*mm, 0.01, 100.0))
 }
 
-fn training(training: &TrainingSection) -> Result<(), RuleError> {
+fn training(training: &TrainingSection, kind: ModelKind) -> Result<(), RuleError> {
     let at = |key| Place("training", key);
     at("learning_rate").within(training.learning_rate, 1e-9, 10.0)?;
     at("weight_decay").within(training.weight_decay, 0.0, 1.0)?;
@@ -101,6 +101,12 @@ fn training(training: &TrainingSection) -> Result<(), RuleError> {
     let mut seen = training.augment.clone();
     seen.sort();
     seen.dedup();
+    let turned = seen.iter().any(|change| matches!(change, Augmentation::Rotate | Augmentation::Scale));
+    at("augment").require(
+        !(turned && kind == ModelKind::Unet3d),
+        "turns or zooms volumes, which are only mirrored and recoloured",
+        "leave \"rotate\" and \"scale\" out",
+    )?;
     at("augment").require(seen.len() == training.augment.len(), "names a change twice", "name each once")
 }
 

@@ -3,7 +3,7 @@
 use super::loss::PRIOR_LOGIT;
 use super::suppression::suppressed;
 use crate::centernet::{PLACE_MAPS, STRIDE_PX};
-use ndarray::{ArrayView2, ArrayView3, s};
+use ndarray::{ArrayView2, ArrayView3, Axis};
 use wardround_imaging::{BoxPx, Detection, Edges};
 
 /// Detections of one image at most, as pycocotools counts them.
@@ -16,10 +16,10 @@ const OVERLAP_MAX: f32 = 0.5;
 /// What `maps` `[classes + PLACE_MAPS, rows, columns]` of one image say, best score first, in pixels of the network's input.
 pub(crate) fn decode(maps: ArrayView3<'_, f32>) -> Vec<Detection> {
     let classes = maps.dim().0.saturating_sub(PLACE_MAPS);
-    let places = maps.slice(s![classes.., .., ..]);
+    let (logits_of, places) = maps.split_at(Axis(0), classes);
     let mut found = Vec::new();
     for class in 0..classes {
-        let logits = maps.slice(s![class, .., ..]);
+        let logits = logits_of.index_axis(Axis(0), class);
         let peaks = logits.indexed_iter().filter(|(at, logit)| is_peak(logits, *at, **logit));
         let detections = peaks.filter_map(|(at, logit)| {
             let score = 1.0 / (1.0 + (-(logit + PRIOR_LOGIT as f32)).exp());

@@ -18,7 +18,7 @@ pub(crate) fn per_image(maps: Tensor<4>, targets: Targets) -> Tensor<1> {
     let places = maps.dims()[1] - classes;
     let objects = targets.objects.clone();
     let at_centres = (maps.clone().narrow(1, classes, places) - targets.places).abs() * targets.centres;
-    let centres = focal(maps.narrow(1, 0, classes) + PRIOR_LOGIT, targets.hills) * targets.labelled;
+    let centres = focal(maps.narrow(1, 0, classes) + PRIOR_LOGIT, targets.hills) * targets.known;
     (over_image(centres) + over_image(at_centres).mul_scalar(PLACE_WEIGHT)) / objects
 }
 

@@ -18,8 +18,9 @@ const SIDE_MIN_CELLS: f32 = 0.1;
 pub(crate) struct Targets {
     /// 1 at a centre, less around it, `[images, classes, rows, columns]`.
     pub(crate) hills: Tensor<4>,
-    /// 1 for classes that the image's site has marked, `[images, classes, 1, 1]`.
-    pub(crate) labelled: Tensor<4>,
+    /// 0 where nobody knows what is there: classes that the site has not marked, and regions that count neither way;
+    /// `[images, classes, rows, columns]`.
+    pub(crate) known: Tensor<4>,
     /// 1 at cells with a centre, `[images, 1, rows, columns]`.
     pub(crate) centres: Tensor<4>,
     /// At centres the offset and the logarithm of the size, `[images, PLACE_MAPS, rows, columns]`.
@@ -40,7 +41,7 @@ struct Extents {
 struct Maps {
     extents: Extents,
     hills: Vec<f32>,
-    labelled: Vec<f32>,
+    known: Vec<f32>,
     centres: Vec<f32>,
     places: Vec<f32>,
     objects: f32,
@@ -58,7 +59,7 @@ impl Targets {
         let objects: Vec<f32> = each.iter().map(|maps| maps.objects.max(1.0)).collect();
         Self {
             hills: tensor(|maps| &maps.hills, [images, extents.classes, rows, columns]),
-            labelled: tensor(|maps| &maps.labelled, [images, extents.classes, 1, 1]),
+            known: tensor(|maps| &maps.known, [images, extents.classes, rows, columns]),
             centres: tensor(|maps| &maps.centres, [images, 1, rows, columns]),
             places: tensor(|maps| &maps.places, [images, PLACE_MAPS, rows, columns]),
             objects: Tensor::from_data(TensorData::new(objects, [images]), device),
@@ -69,24 +70,36 @@ impl Targets {
 impl Maps {
     fn of(example: &BoxExample, extents: Extents) -> Self {
         let plane = extents.rows * extents.columns;
-        let labelled = (1..=extents.classes).map(|class| f32::from(u8::from(example.labelled.contains(class as u8))));
+        let labelled = |class: usize| example.labelled.contains(class as u8 + 1);
         let mut maps = Self {
             extents,
             hills: vec![0.0; extents.classes * plane],
-            labelled: labelled.collect(),
+            known: (0..extents.classes).flat_map(|class| vec![f32::from(u8::from(labelled(class))); plane]).collect(),
             centres: vec![0.0; plane],
             places: vec![0.0; PLACE_MAPS * plane],
             objects: 0.0,
         };
-        let mut boxes: Vec<&LabelledBox> = example.boxes.iter().filter(|found| maps.marks(found.class)).collect();
+        let of_plan = |found: &&LabelledBox| (1..=extents.classes).contains(&usize::from(found.class));
+        example.ignored.iter().filter(of_plan).for_each(|region| maps.forget(region));
+        let mut boxes: Vec<&LabelledBox> = example.boxes.iter().filter(of_plan).collect();
         // The largest first: of two objects with their centres in one cell, the smaller has its place told.
         boxes.sort_by(|a, b| b.bbox.area().total_cmp(&a.bbox.area()));
         boxes.into_iter().for_each(|found| maps.add(found));
         maps
     }
 
-    fn marks(&self, class: u8) -> bool {
-        usize::from(class).checked_sub(1).and_then(|class| self.labelled.get(class)).is_some_and(|mark| *mark == 1.0)
+    /// What is in `region` is neither an object nor background.
+    fn forget(&mut self, region: &LabelledBox) {
+        let Extents { rows, columns, .. } = self.extents;
+        let edges = region.bbox.edges();
+        let cells = |from: f32, to: f32, end: usize| {
+            let cell = |px: f32| (px / STRIDE_PX as f32).max(0.0);
+            (cell(from).floor() as usize).min(end)..(cell(to).ceil() as usize).min(end)
+        };
+        let plane = &mut self.known[(usize::from(region.class) - 1) * rows * columns..][..rows * columns];
+        for row in cells(edges.top, edges.bottom, rows) {
+            plane[row * columns..][cells(edges.left, edges.right, columns)].fill(0.0);
+        }
     }
 
     fn add(&mut self, found: &LabelledBox) {
@@ -107,6 +120,7 @@ impl Maps {
             self.places[map * plane + at] = value;
         }
         let class = usize::from(found.class) - 1;
+        self.known[class * plane + at] = 1.0;
         hill(&mut self.hills[class * plane..][..plane], columns, [row, column], sides);
     }
 }

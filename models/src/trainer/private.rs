@@ -10,7 +10,7 @@ use crate::private::{PatientBatch, check_private, clipped_sum, into_gradients};
 use crate::registry::Network;
 use crate::{TrainingError, TrainingSet, parameters};
 use std::ops::{ControlFlow, Range};
-use wardround_imaging::{Example, augment};
+use wardround_imaging::{Example, augmented};
 use wardround_plan::{Purpose, RoundNumber, Stream, StreamKey, Weights};
 
 /// Who stands between the patients and the optimiser.
@@ -166,7 +166,7 @@ impl Trainer {
         let images = some_of(of_round.images.of_patient(patient), training.images_per_patient, &mut choice);
         let views = training.views.unwrap_or(1);
         let each = images.into_iter().flat_map(|image| std::iter::repeat_n(image, views as usize));
-        each.map(|image| augment(of_round.images.image(image), &training.augment, &mut changes)).collect()
+        each.map(|image| augmented(of_round.images.image(image), &training.augment, &mut changes)).collect()
     }
 }
 
