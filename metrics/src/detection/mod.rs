@@ -1,0 +1,30 @@
+//! Detection: boxes found, missed and made up.
+//!
+//! Boxes are compared class by class and image by image ([`Observations`]), matched greedily at an overlap (`matching`), and
+//! summed up as average precision ([`PrecisionTable`]), as a free-response curve ([`FrocCurve`]), or as counts that sites may
+//! sum ([`BinnedCounts`]).
+//!
+//! What has nothing to be measured on has no value: a class without a finding is excluded from means, never 0.
+
+mod binned;
+mod boxes;
+mod froc;
+mod images;
+mod matching;
+mod observations;
+mod observed;
+mod precision;
+mod ranking;
+mod setting;
+mod table;
+#[cfg(test)]
+mod testing;
+
+pub use binned::{BinnedCounts, BinnedError, BinnedPrecision, PatientIndex, PatientShare, SCORE_BINS};
+pub use boxes::{BoxError, BoxPx, Edges};
+pub use froc::{FalseAlarmRates, FrocCurve, OperatingPoint, RatesError};
+pub use images::{Images, Labelled, TooManyImages};
+pub use observations::{ObservationError, Observations};
+pub use observed::{ClassId, Detection, GroundTruth, ImageId, Score, ScoreError, TruthKind};
+pub use setting::{AreaError, AreaRange, DetectionsMax, IouThreshold, IouThresholds, Settings, ThresholdError};
+pub use table::{Cell, Part, PrecisionTable};
