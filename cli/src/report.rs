@@ -161,7 +161,7 @@ fn of_run(name: String, settings: &[Setting], run: &RunSummary) -> Result<Told, 
         model_sha256: run.rounds.last().map_or(String::new(), |round| round.model.to_string()),
         data_sha256: run.manifest.data.to_string(),
     };
-    let metric = if run.manifest.task == SEGMENTATION { "Dice" } else { "score" };
+    let metric = if TRAINING.contains(&run.manifest.task.as_str()) { plan.evaluation.title() } else { "score" };
     Ok(Told { study: plan.study.name.to_string(), metric, run: record })
 }
 
@@ -186,7 +186,7 @@ fn scores(record: &EvaluationRecord) -> SimulatedScores {
     SimulatedScores { round: record.round.get(), mean: record.mean, worst: record.worst }
 }
 
-/// The work whose scores are Dice.
-const SEGMENTATION: &str = "segmentation";
+/// The work whose scores are the plan's.
+const TRAINING: [&str; 2] = ["segmentation", "detection"];
 /// TensorBoard looks for `tfevents` in a name, and for the number after it.
 const EVENTS: &str = "events.out.tfevents.0.wardround";

@@ -255,7 +255,7 @@ impl Observer for View<'_> {
             Some((mean, worst)) => self.bar.tell(&format!(
                 "round {}: {pace}, {} {mean:.3}, worst site {worst:.3}{}",
                 attempt.round,
-                self.title,
+                self.scenario.plan().evaluation.title(),
                 self.spent(attempt.round)
             )),
             None => self.bar.whisper(&format!("{pace}, {} left", in_words(left))),

@@ -100,7 +100,7 @@ async fn alone(config: &SiteConfigFile, plan: &Path, output: Output) -> Result<E
     let (config, plan) = (load(config)?, read_plan(plan)?);
     set_threads(&config)?;
     let (notices_in, notices) = mpsc::channel(NOTICES_MAX);
-    let training = train_alone(&config, plan, notices_in);
+    let training = train_alone(&config, plan, notices_in, clock());
     let (baseline, ()) = tokio::select! {
         both = async { tokio::join!(training, print(notices, output)) } => both,
         () = stopped() => return Err(Failure::interrupted()),

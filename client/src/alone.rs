@@ -5,11 +5,12 @@ use crate::folder::Folder;
 use crate::journal::Journal;
 use crate::notice::Notice;
 use crate::policy::Policy;
+use crate::report::site_name;
 use serde::Serialize;
 use std::ops::ControlFlow;
 use wardround_metrics::Summary;
 use wardround_models::{Evaluator, Trainer};
-use wardround_plan::{MetricName, Plan, RoundNumber};
+use wardround_plan::{MetricName, Plan, RoundNumber, Timestamp};
 use wardround_storage::DatabaseError;
 
 /// The score of a model that one site trained alone.
@@ -44,12 +45,14 @@ pub async fn train_alone(
     config: &SiteConfig,
     plan: Plan,
     notices: tokio::sync::mpsc::Sender<Notice>,
+    now: Timestamp,
 ) -> Result<Baseline, AloneError> {
     let failed = |error: &dyn std::fmt::Display| AloneError::Failed(error.to_string());
     std::fs::create_dir_all(&config.state).map_err(|error| failed(&error))?;
     let keys = Journal::open(&config.state).await?.stream_key().await?.derive("alone");
     let device = config.compute.device.parse().map_err(|error| failed(&error))?;
-    let folder = Folder::new(config.data.folder.clone(), Policy::new(config.policy.clone()).grouping());
+    let site = site_name(config, now).map_err(AloneError::Failed)?;
+    let folder = Folder::new(config.data.folder.clone(), Policy::new(config.policy.clone()).grouping(), site);
     let work = move || -> Result<Baseline, String> {
         let words = |error: &dyn std::fmt::Display| error.to_string();
         let patients = folder.patients(&plan).map_err(|error| words(&error))?;

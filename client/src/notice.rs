@@ -1,7 +1,7 @@
 //! What the agent tells the person who watches it.
 
 use serde::Serialize;
-use wardround_plan::{RoundNumber, StudyId};
+use wardround_plan::{MetricName, RoundNumber, StudyId};
 use wardround_round::{StudyOutcome, Summand};
 
 /// Something worth showing. No file name, no patient.

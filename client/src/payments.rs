@@ -4,7 +4,7 @@
 use crate::ledger::{SiteLedger, SiteLedgerError};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
-use wardround_plan::{DataSetName, Digest, Hasher, MetricName, Plan, PlanDigest, RoundNumber, Timestamp};
+use wardround_plan::{DataSetName, Digest, Hasher, Plan, PlanDigest, RoundNumber, Timestamp};
 use wardround_privacy::{Paid, PaidSteps, Purpose, Released, ReservationId, StudyCost};
 use wardround_round::{HISTOGRAM_BINS, NoisedHistogram, Refusal, RefusalReason, ReportedScore, RoundId};
 

@@ -6,10 +6,10 @@ use crate::journal::Journal;
 use crate::policy::Policy;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wardround_identity::{Credentials, IdentityError, Role};
-use wardround_imaging::{Case, SiteImages, overlay};
+use wardround_identity::{Credentials, Role};
+use wardround_imaging::{Case, SiteImages, picture};
 use wardround_models::{ComputeDevice, Evaluator};
-use wardround_plan::{Plan, PlanDigest, StudyId, Timestamp, Weights};
+use wardround_plan::{Plan, PlanDigest, SiteId, StudyId, Timestamp, Weights};
 use wardround_report::{Picture, Promise, RoundScore, SiteRecord};
 use wardround_round::participant::Event;
 use wardround_round::{ModelRef, StudyOutcome};
@@ -59,7 +59,7 @@ pub async fn kept_study(config: &SiteConfig, study: &StudyId, now: Timestamp) ->
     let digest = past.plan.ok_or_else(|| failed("this site has not accepted it".into()))?;
     let plan = read_plan(&config.state, &digest).map_err(failed)?;
     let site = site_name(config, now).map_err(|error| words(&error))?;
-    Ok(KeptStudy { site, plan, state: past.state })
+    Ok(KeptStudy { site: site.to_string(), plan, state: past.state })
 }
 
 /// Writes the report of `study` into `out`, from what the site's journal recorded.
@@ -84,16 +84,18 @@ pub async fn site_report(
     let blobs = Blobs::open(&config.state).map_err(|error| words(&error))?;
     let bytes = blobs.get_bytes(&model.digest).await.map_err(|error| words(&error))?;
     let site = site_name(config, now).map_err(|error| words(&error))?;
-    let folder = Folder::new(config.data.folder.clone(), Policy::new(config.policy.clone()).grouping());
+    let folder = Folder::new(config.data.folder.clone(), Policy::new(config.policy.clone()).grouping(), site.clone());
     let device = config.compute.device.parse().map_err(|error| words(&error))?;
     let promise = promise(&plan);
+    let metric = plan.evaluation.metrics.first().map_or_else(String::new, |metric| metric.as_str().into());
     let drawing = tokio::task::spawn_blocking(move || pictures(&plan, &bytes, &folder, device));
     let record = SiteRecord {
         study: study.to_string(),
-        site,
+        site: site.to_string(),
         plan_sha256: digest.to_string(),
         state: past.state,
         promise,
+        metric,
         scores: past.scores,
         alone,
         pictures: drawing.await.map_err(|error| words(&error))?.map_err(failed)?,
@@ -108,11 +110,12 @@ pub(crate) fn keep_plan(state: &Path, plan: &Plan) -> std::io::Result<()> {
     std::fs::write(folder.join(format!("{}.json", plan.digest())), plan.to_canonical())
 }
 
-fn site_name(config: &SiteConfig, now: Timestamp) -> Result<String, IdentityError> {
-    Ok(match Credentials::load(&config.credentials, now)?.peer().role.clone() {
-        Role::Site(site) => site.to_string(),
-        other => other.to_string(),
-    })
+/// Whose node this is, by its certificate.
+pub(crate) fn site_name(config: &SiteConfig, now: Timestamp) -> Result<SiteId, String> {
+    match Credentials::load(&config.credentials, now).map_err(|error| error.to_string())?.peer().role.clone() {
+        Role::Site(site) => Ok(site),
+        other => Err(format!("{} belongs to {other}, which is no site", config.credentials.display())),
+    }
 }
 
 fn promise(plan: &Plan) -> Promise {
@@ -173,7 +176,7 @@ fn pictures(plan: &Plan, model: &[u8], folder: &Folder, device: ComputeDevice) -
     let patients = folder.patients(plan).map_err(|refusal| refusal.text().to_owned())?;
     let draw = |(number, case): (usize, &Case)| Picture {
         caption: format!("validation patient {}, one image", number + 1),
-        png: overlay(case, &evaluator.predict(case)),
+        png: evaluator.predict(std::slice::from_ref(case)).first().map_or_else(Vec::new, |found| picture(case, found)),
     };
     Ok(middle_images(&patients).enumerate().map(draw).collect())
 }

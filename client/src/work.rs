@@ -103,7 +103,7 @@ impl Desk {
         let Reports { outcomes, notices } = reports;
         let Memory { spool, journal, payments, keys } = memory;
         let device = config.compute.device.parse().map_err(|error| format!("[compute] device: {error}"))?;
-        let folder = Folder::new(config.data.folder.clone(), policy.grouping());
+        let folder = Folder::new(config.data.folder.clone(), policy.grouping(), seat.name().clone());
         let sender = Owner::new("coordinator").map_err(|error| error.to_string())?;
         let inboxes = Inboxes::default();
         Ok(Self {

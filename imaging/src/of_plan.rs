@@ -47,12 +47,7 @@ impl SiteFolder {
         }
     }
 
-    fn load_boxed(
-        &self,
-        plan: &Plan,
-        detection: &DetectionSection,
-        site: &SiteId,
-    ) -> Result<SiteImages, ImagingError> {
+    fn load_boxed(&self, plan: &Plan, detection: &DetectionSection, site: &SiteId) -> Result<SiteImages, ImagingError> {
         let at = |fault: BoxFault| ImagingError::new(Place::Folder(self.files.folder().into()), fault.into());
         let names = ClassNames::new(detection.classes.iter().cloned()).map_err(at)?;
         let labelled = detection.classes.iter().zip(detection.labelled_at(site)).filter(|(_, labelled)| *labelled);

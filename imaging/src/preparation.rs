@@ -255,7 +255,12 @@ mod tests {
             for dir in real_sites(set) {
                 let folder = SiteFolder::open(&dir, PatientGrouping::ImagesArePatients).expect("a good set");
                 let site = folder.load(2, 1).expect("a good set");
-                let cases = site.train.iter().chain(&site.validation).flat_map(|patient| &patient.cases).filter_map(Case::image);
+                let cases = site
+                    .train
+                    .iter()
+                    .chain(&site.validation)
+                    .flat_map(|patient| &patient.cases)
+                    .filter_map(Case::image);
                 let scores: Vec<f64> = cases.map(|case| round_trip(&preparation, case)).collect();
                 let mean = scores.iter().sum::<f64>() / scores.len() as f64;
                 println!("{set} {:?}: mean Dice {mean:.4} over {} images", dir.file_name(), scores.len());

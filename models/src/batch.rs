@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn every_pixel_is_one_in_its_class_and_zero_in_the_others() {
-        let example = Example::Image(ImageExample { pixels: Array3::zeros((1, 2, 2)), classes: array![[0, 1], [2, 0]] });
+        let example =
+            Example::Image(ImageExample { pixels: Array3::zeros((1, 2, 2)), classes: array![[0, 1], [2, 0]] });
         let truth = truth(&[example], 3, &Device::flex()).into_data().iter::<f32>().collect::<Vec<_>>();
         assert_eq!(truth, [1., 0., 0., 1., 0., 1., 0., 0., 0., 0., 1., 0.]);
     }

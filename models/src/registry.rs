@@ -78,7 +78,15 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn model() -> ModelSection {
-        ModelSection { kind: ModelKind::Unet2d, width: 4, depth: 2, classes: 2, channels: 1, input_px: 16, input_slices: None }
+        ModelSection {
+            kind: ModelKind::Unet2d,
+            width: 4,
+            depth: 2,
+            classes: 2,
+            channels: 1,
+            input_px: 16,
+            input_slices: None,
+        }
     }
 
     #[test]

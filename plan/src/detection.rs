@@ -122,7 +122,8 @@ mod tests {
     #[test]
     fn what_a_site_has_not_marked_is_a_class_and_not_all_of_them() {
         for unlabelled in ["[\"blob\"]", "[\"cell\", \"speck\"]"] {
-            let text = format!("[detection]\nclasses = [\"cell\", \"speck\"]\nunlabelled = {{ site-b = {unlabelled} }}");
+            let text =
+                format!("[detection]\nclasses = [\"cell\", \"speck\"]\nunlabelled = {{ site-b = {unlabelled} }}");
             refused(&detector(&text), "detection", "unlabelled");
         }
     }

@@ -4,8 +4,8 @@ use crate::document::line_of_key;
 use crate::privacy::PrivacySection;
 use crate::sections::*;
 use crate::{
-    DetectionSection, Digest, DocumentError, Hasher, PlanAdjacency, RoundNumber, RuleError, SiteId, StrategySection, Weighting,
-    parse_document, rules,
+    DetectionSection, Digest, DocumentError, Hasher, PlanAdjacency, RoundNumber, RuleError, SiteId, StrategySection,
+    Weighting, parse_document, rules,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;

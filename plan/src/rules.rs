@@ -72,7 +72,9 @@ fn model(model: &ModelSection) -> Result<(), RuleError> {
 fn slices(model: &ModelSection) -> Result<(), RuleError> {
     let at = Place("model", "input_slices");
     match (model.kind, model.input_slices) {
-        (ModelKind::Unet3d, None) => at.require(false, "is missing", "say how many slices the network sees: `input_slices = 32`"),
+        (ModelKind::Unet3d, None) => {
+            at.require(false, "is missing", "say how many slices the network sees: `input_slices = 32`")
+        }
         (ModelKind::Unet3d, Some(slices)) => {
             let step = 1 << (model.depth - 1);
             at.within(slices, 1, 1024)?;
@@ -252,10 +254,14 @@ metrics = ["dice.foreground"]
 
     #[test]
     fn volumes_have_slices_that_can_be_halved_and_images_have_none() {
-        let volume = |line: &str| PLAN.replace("unet2d", "unet3d").replace("input_px = 64", &format!("input_px = 64\n{line}"));
+        let volume =
+            |line: &str| PLAN.replace("unet2d", "unet3d").replace("input_px = 64", &format!("input_px = 64\n{line}"));
         assert!(Plan::from_toml(&volume("input_slices = 12")).is_ok());
         for line in ["", "input_slices = 0", "input_slices = 6", "input_slices = 2048"] {
-            assert!(matches!(Plan::from_toml(&volume(line)), Err(PlanError::Rule { rule, .. }) if rule.key == "input_slices"), "{line}");
+            assert!(
+                matches!(Plan::from_toml(&volume(line)), Err(PlanError::Rule { rule, .. }) if rule.key == "input_slices"),
+                "{line}"
+            );
         }
         refused("input_px = 64", "input_px = 64\ninput_slices = 4", "model", "input_slices");
     }

@@ -228,6 +228,13 @@ pub struct EvaluationSection {
     pub epsilon_share: Option<f64>,
 }
 
+impl EvaluationSection {
+    /// What the study is judged by, in a word or two.
+    pub fn title(&self) -> &'static str {
+        self.metrics.first().map_or("score", |metric| metric.title())
+    }
+}
+
 /// Metrics by their full names; the definition is in the crate `metrics`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MetricName {

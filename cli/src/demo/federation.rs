@@ -161,7 +161,8 @@ pub async fn train_alone(stage: &Stage, progress: &Progress) -> Result<Vec<Score
                 bar.set(done);
             }
             if line.get("steps").is_some() {
-                let score = line["score"].as_f64().ok_or_else(|| process.failed("no validation patient has a score"))?;
+                let score =
+                    line["score"].as_f64().ok_or_else(|| process.failed("no validation patient has a score"))?;
                 bar.tell(&format!("alone: {} {score:.3}", stage.title()));
                 return Ok(Score {
                     site: site.name.clone(),
@@ -207,7 +208,8 @@ impl Watch<'_> {
                 Some("scored") => {
                     let round = notice["round"].as_u64().unwrap_or(0);
                     self.round.set(round);
-                    last = notice["score"].as_f64().map(|score| (round, score, notice["patients"].as_u64().unwrap_or(0)));
+                    last =
+                        notice["score"].as_f64().map(|score| (round, score, notice["patients"].as_u64().unwrap_or(0)));
                     let score = notice["score"].as_f64().unwrap_or(f64::NAN);
                     self.bar.tell(&format!("round {round}: {} {score:.3}", self.title));
                 }

@@ -58,7 +58,7 @@ impl Stage {
 
     /// What the study is judged by, in a word.
     pub fn title(&self) -> &'static str {
-        self.plan.evaluation.metrics.first().map_or("score", |metric| metric.title())
+        self.plan.evaluation.title()
     }
 
     /// Where every process writes its log.

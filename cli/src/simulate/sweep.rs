@@ -89,7 +89,9 @@ impl<'a> Course<'a> {
             return Err(Failure::interrupted());
         }
         let last = run.evaluations.last().and_then(|last| Some((last.mean?, last.worst?)));
-        let scores = last.map_or(String::new(), |(mean, worst)| format!(", {} {mean:.3}, worst site {worst:.3}", title(&run)));
+        let scores = last.map_or(String::new(), |(mean, worst)| {
+            format!(", {} {mean:.3}, worst site {worst:.3}", run.scenario.plan().evaluation.title())
+        });
         let (rounds, wall_s) = (outcome.rounds, begun.elapsed().as_secs_f64());
         self.progress.say(&format!("{said}: {rounds} rounds in {wall_s:.1} s{scores}"));
         Ok(())

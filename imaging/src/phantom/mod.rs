@@ -258,8 +258,13 @@ mod tests {
         for site in &sites {
             let folder = SiteFolder::open(&site.folder, PatientGrouping::ByManifest).expect("good");
             let images = folder.load(2, 1).expect("good");
-            let scores: Vec<f64> =
-                images.train.iter().flat_map(|patient| &patient.cases).filter_map(crate::Case::image).map(best_by_brightness).collect();
+            let scores: Vec<f64> = images
+                .train
+                .iter()
+                .flat_map(|patient| &patient.cases)
+                .filter_map(crate::Case::image)
+                .map(best_by_brightness)
+                .collect();
             let mean = scores.iter().sum::<f64>() / scores.len() as f64;
             println!("{}: best Dice by brightness {mean:.3}", site.name);
             assert!(mean < 0.5, "{}: {mean}", site.name);
@@ -289,7 +294,12 @@ mod tests {
             let images =
                 SiteFolder::open(&site.folder, PatientGrouping::ByManifest).and_then(|folder| folder.load(2, 1));
             for patient in images.expect("good").train {
-                let areas: Vec<f64> = patient.cases.iter().filter_map(crate::Case::image).map(|case| case.mask.mapv(f64::from).sum()).collect();
+                let areas: Vec<f64> = patient
+                    .cases
+                    .iter()
+                    .filter_map(crate::Case::image)
+                    .map(|case| case.mask.mapv(f64::from).sum())
+                    .collect();
                 assert!(areas.windows(2).all(|pair| pair[1] < pair[0] && pair[1] > 0.5 * pair[0]), "{areas:?}");
                 assert!((30.0..2500.0).contains(&areas[5]), "{areas:?}");
             }

@@ -37,10 +37,12 @@ pub(crate) fn decode(maps: ArrayView3<'_, f32>) -> Vec<Detection> {
 fn is_peak(logits: ArrayView2<'_, f32>, (row, column): (usize, usize), logit: f32) -> bool {
     let (rows, columns) = logits.dim();
     let around = |at: usize, end: usize| at.saturating_sub(1)..(at + 2).min(end);
-    around(row, rows).flat_map(|y| around(column, columns).map(move |x| (y, x))).all(|at| match at.cmp(&(row, column)) {
-        std::cmp::Ordering::Less => logits[at] < logit,
-        std::cmp::Ordering::Equal => logit.is_finite(),
-        std::cmp::Ordering::Greater => logits[at] <= logit,
+    around(row, rows).flat_map(|y| around(column, columns).map(move |x| (y, x))).all(|at| {
+        match at.cmp(&(row, column)) {
+            std::cmp::Ordering::Less => logits[at] < logit,
+            std::cmp::Ordering::Equal => logit.is_finite(),
+            std::cmp::Ordering::Greater => logits[at] <= logit,
+        }
     })
 }
 

@@ -1,8 +1,8 @@
 //! Boxes that are there and boxes that a model found, as the metrics want them.
 
 use wardround_imaging::{BoxCase, BoxPx, Detection};
-use wardround_metrics::detection as metric;
 use wardround_metrics::PatientScore;
+use wardround_metrics::detection as metric;
 use wardround_metrics::detection::{
     AreaRange, ClassId, DetectionsMax, GroundTruth, ImageId, Images, IouThreshold, IouThresholds, Labelled,
     ObservationError, Observations, Part, PrecisionTable, Settings, TruthKind,

@@ -75,7 +75,8 @@ impl Evaluator {
         let predicted = self.predict(&patient.cases);
         let pairs = || patient.cases.iter().zip(&predicted);
         if self.plan.model.kind.task() == Task::Detect {
-            let seen: Vec<Seen<'_>> = pairs().filter_map(|(case, found)| Some((case.boxes()?, found.boxes()?))).collect();
+            let seen: Vec<Seen<'_>> =
+                pairs().filter_map(|(case, found)| Some((case.boxes()?, found.boxes()?))).collect();
             return Ok(patient_ap(&seen)?);
         }
         let mut overlap = Overlap::default();
@@ -124,7 +125,8 @@ impl Evaluator {
     fn restored_volume(&self, output: &Array3<f32>, case: &VolumeCase) -> Array3<u8> {
         let preparation = VolumePreparation::of(&self.plan);
         let [slices, height, width] = preparation.size_vox.map(|side| side as usize);
-        let probabilities = Array4::from_shape_vec((output.dim().0, slices, height, width), output.iter().copied().collect());
+        let probabilities =
+            Array4::from_shape_vec((output.dim().0, slices, height, width), output.iter().copied().collect());
         preparation.restore(&probabilities.expect("a volume's slices lie one below the other"), case)
     }
 }

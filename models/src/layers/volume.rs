@@ -185,7 +185,8 @@ mod tests {
         let at = |c: usize, z: usize, y: usize, x: usize| all[((c * slices + z) * height + y) * width + x];
         let corners = || (0..8).map(|corner: usize| (corner >> 2, corner >> 1 & 1, corner & 1));
         let mut expected = Vec::new();
-        for (c, z, y, x) in (0..2).flat_map(|c| (0..2).flat_map(move |z| (0..6).map(move |yx| (c, z, yx / 3, yx % 3)))) {
+        for (c, z, y, x) in (0..2).flat_map(|c| (0..2).flat_map(move |z| (0..6).map(move |yx| (c, z, yx / 3, yx % 3))))
+        {
             let eight = corners().map(|(dz, dy, dx)| at(c, 2 * z + dz, 2 * y + dy, 2 * x + dx));
             expected.push(eight.fold(f32::NEG_INFINITY, f32::max));
         }

@@ -132,11 +132,12 @@ fn everyone(scenario: &Scenario, data: &Path, grouping: Grouping) -> Result<Ever
         Grouping::ByManifest => PatientGrouping::ByManifest,
         Grouping::ImagesArePatients => PatientGrouping::ImagesArePatients,
     };
-        let mut all = Everyone::default();
+    let mut all = Everyone::default();
     for (folder, path) in folders_of(data)?.into_iter().enumerate() {
         let at = |source| DataError::Site { folder: path.clone(), source: Box::new(source) };
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let site = SiteId::new(name.to_lowercase()).map_err(|source| DataError::Name { folder: path.clone(), source })?;
+        let site =
+            SiteId::new(name.to_lowercase()).map_err(|source| DataError::Name { folder: path.clone(), source })?;
         let images = SiteFolder::open(&path, grouping).and_then(|folder| folder.load_for(scenario.plan(), &site));
         let images = images.map_err(at)?;
         all.folders.push(name);
@@ -182,9 +183,7 @@ fn add(case: &Case, hasher: &mut Hasher) {
         Case::Boxes(case) => {
             let sides = |edges: Edges| [edges.left, edges.top, edges.right, edges.bottom].into_iter();
             let all = case.boxes.iter().chain(&case.ignored);
-            let bytes = all.flat_map(|found| {
-                [vec![found.class], numbers(&mut sides(found.bbox.edges()))].concat()
-            });
+            let bytes = all.flat_map(|found| [vec![found.class], numbers(&mut sides(found.bbox.edges()))].concat());
             (vec![case.pixels.dim().1, case.pixels.dim().2, case.boxes.len()], bytes.collect())
         }
     };

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use wardround_metrics::Summary;
 use wardround_models::{Bend, ComputeDevice, Evaluator, LocalRound, Trainer, initial_weights, layout};
-use wardround_plan::{Digest, Layout, Plan, Weights};
+use wardround_plan::{Digest, Layout, Plan, Task, Weights};
 use wardround_privacy::{PrivateSteps, SimulatedNoise, StudyCost};
 use wardround_strategy::{Correction, Effort};
 
@@ -128,7 +128,10 @@ impl LocalWork for Segmentation {
     }
 
     fn name(&self) -> &str {
-        "segmentation"
+        match self.plan.model.kind.task() {
+            Task::Segment => "segmentation",
+            Task::Detect => "detection",
+        }
     }
 
     fn data(&self) -> Digest {
