@@ -57,3 +57,70 @@ fn placed(places: ArrayView3<'_, f32>, (row, column): (usize, usize)) -> Option<
     let edges = Edges { left: px(x - half[1]), top: px(y - half[0]), right: px(x + half[1]), bottom: px(y + half[0]) };
     BoxPx::new(edges).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detection::Targets;
+    use burn::tensor::Device;
+    use ndarray::Array3;
+    use wardround_imaging::{BoxExample, ClassNames, LabelledBox};
+
+    fn bbox(left: f32, top: f32, right: f32, bottom: f32) -> BoxPx {
+        BoxPx::new(Edges { left, top, right, bottom }).expect("a box")
+    }
+
+    /// The maps of a detector that has learned an example by heart.
+    fn perfect(boxes: &[LabelledBox]) -> Array3<f32> {
+        let labelled = ClassNames::new(["cell", "speck"]).expect("names").all();
+        let pixels = Array3::zeros((1, 32, 32));
+        let example = BoxExample { pixels, boxes: boxes.to_vec(), ignored: vec![], labelled };
+        let targets = Targets::of(&[&example], [1, 2 + PLACE_MAPS, 16, 16], &Device::flex());
+        let logit =
+            |hill: f32| (hill.clamp(1e-4, 1.0 - 1e-4) / (1.0 - hill.clamp(1e-4, 1.0 - 1e-4))).ln() - PRIOR_LOGIT as f32;
+        let hills = targets.hills.into_data().iter::<f32>().map(logit).collect::<Vec<_>>();
+        let places: Vec<f32> = targets.places.into_data().iter::<f32>().collect();
+        Array3::from_shape_vec((2 + PLACE_MAPS, 16, 16), [hills, places].concat()).expect("as many values")
+    }
+
+    #[test]
+    fn what_was_put_into_maps_comes_out_of_them() {
+        let boxes = [
+            LabelledBox { class: 1, bbox: bbox(2.0, 3.0, 13.0, 10.0) },
+            LabelledBox { class: 2, bbox: bbox(20.0, 18.5, 23.0, 22.0) },
+            LabelledBox { class: 1, bbox: bbox(15.0, 20.0, 32.0, 32.0) },
+        ];
+        let found = decode(perfect(&boxes).view());
+        assert_eq!(found.len(), boxes.len());
+        for expected in boxes {
+            let near = |found: &&Detection| {
+                let (a, b) = (found.bbox.edges(), expected.bbox.edges());
+                let apart = [a.left - b.left, a.top - b.top, a.right - b.right, a.bottom - b.bottom];
+                found.class == expected.class && apart.iter().all(|px| px.abs() < 1e-3) && found.score > 0.99
+            };
+            assert!(found.iter().any(|found| near(&found)), "{expected:?} is not in {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_plateau_is_one_peak_and_what_is_no_number_is_none() {
+        let mut maps = Array3::from_elem((1 + PLACE_MAPS, 4, 4), 0.0);
+        assert_eq!(decode(maps.view()).len(), 1);
+        maps.fill(f32::NAN);
+        assert!(decode(maps.view()).is_empty());
+        maps.index_axis_mut(Axis(0), 0).fill(5.0);
+        assert!(decode(maps.view()).is_empty(), "a place that is no number is no box");
+        assert!(decode(Array3::zeros((0, 4, 4)).view()).is_empty());
+    }
+
+    #[test]
+    fn at_most_a_hundred_are_told_best_first() {
+        let mut maps = Array3::from_elem((1 + PLACE_MAPS, 64, 64), -3.0);
+        for (number, at) in (0..32).flat_map(|y| (0..32).map(move |x| (2 * y, 2 * x))).enumerate() {
+            maps[[0, at.0, at.1]] = number as f32 / 100.0;
+        }
+        let found = decode(maps.view());
+        assert_eq!(found.len(), DETECTIONS_MAX);
+        assert!(found.windows(2).all(|pair| pair[0].score >= pair[1].score));
+    }
+}

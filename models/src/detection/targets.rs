@@ -136,3 +136,80 @@ fn hill(map: &mut [f32], columns: usize, centre: [f32; 2], sides: [f32; 2]) {
         *value = value.max((-(down * down / variance[0]) - right * right / variance[1]).exp());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array3;
+    use wardround_imaging::{BoxPx, ClassNames, Edges};
+
+    const DIMS: [usize; 4] = [1, 2 + PLACE_MAPS, 8, 8];
+
+    fn labelled(class: u8, [left, top, right, bottom]: [f32; 4]) -> LabelledBox {
+        LabelledBox { class, bbox: BoxPx::new(Edges { left, top, right, bottom }).expect("a box") }
+    }
+
+    fn example(boxes: Vec<LabelledBox>, ignored: Vec<LabelledBox>, marked: &[&str]) -> BoxExample {
+        let labelled = ClassNames::new(["cell", "speck"]).and_then(|names| names.only(marked.iter().copied()));
+        BoxExample { pixels: Array3::zeros((1, 16, 16)), boxes, ignored, labelled: labelled.expect("names of these") }
+    }
+
+    fn targets(example: &BoxExample) -> Targets {
+        Targets::of(&[example], DIMS, &Device::flex())
+    }
+
+    fn values(tensor: &Tensor<4>) -> Vec<f32> {
+        tensor.clone().into_data().iter::<f32>().collect()
+    }
+
+    #[test]
+    fn an_object_is_a_hill_at_its_centre_and_its_place_is_told_there() {
+        // Centre (7, 5) in pixels: cell (3, 2) of column and row, with half a cell over; 4 cells wide, 2 high.
+        let targets = targets(&example(vec![labelled(2, [3.0, 3.0, 11.0, 7.0])], vec![], &["cell", "speck"]));
+        let (hills, at) = (values(&targets.hills), 2 * 8 + 3);
+        assert!(hills[..64].iter().all(|value| *value == 0.0), "no other class has a hill");
+        assert_eq!(hills[64 + at], 1.0);
+        assert!(hills[64 + at + 1] > 0.0 && hills[64 + at + 1] > hills[64 + at + 8], "a wide box has a wide hill");
+        assert_eq!(hills[64..].iter().filter(|value| **value == 1.0).count(), 1);
+        let places = values(&targets.places);
+        let told = [0, 1, 2, 3].map(|map| places[map * 64 + at]);
+        assert_eq!(told, [0.5, 0.5, 2f32.ln(), 4f32.ln()]);
+        assert_eq!(values(&targets.centres).iter().sum::<f32>(), 1.0);
+        assert_eq!(targets.objects.into_data().iter::<f32>().collect::<Vec<_>>(), [1.0]);
+    }
+
+    #[test]
+    fn a_class_that_the_site_has_not_marked_is_unknown_everywhere() {
+        let targets = targets(&example(vec![labelled(1, [2.0, 2.0, 6.0, 6.0])], vec![], &["cell"]));
+        let known = values(&targets.known);
+        assert!(known[..64].iter().all(|value| *value == 1.0) && known[64..].iter().all(|value| *value == 0.0));
+    }
+
+    #[test]
+    fn ignored_regions_are_unknown_but_for_the_objects_in_them() {
+        let boxes = vec![labelled(1, [2.0, 2.0, 6.0, 6.0])];
+        let targets = targets(&example(boxes, vec![labelled(1, [0.0, 0.0, 8.0, 4.0])], &["cell", "speck"]));
+        let known = values(&targets.known);
+        // The region is two rows of four cells; the object's centre is in the third row, outside of it.
+        assert_eq!(known[..64].iter().filter(|value| **value == 0.0).count(), 8);
+        assert!(known[64..].iter().all(|value| *value == 1.0), "another class is known there");
+    }
+
+    #[test]
+    fn of_two_objects_in_one_cell_the_smaller_has_its_place_told() {
+        let (small, large) = (labelled(1, [7.0, 7.0, 8.6, 8.6]), labelled(1, [0.0, 0.0, 15.0, 15.0]));
+        for boxes in [vec![small, large], vec![large, small]] {
+            let targets = targets(&example(boxes, vec![], &["cell", "speck"]));
+            let height = values(&targets.places)[2 * 64 + 3 * 8 + 3];
+            assert!((height - 0.8f32.ln()).abs() < 1e-6, "{height}");
+        }
+    }
+
+    #[test]
+    fn an_image_without_objects_counts_as_one_and_odd_boxes_are_left_out() {
+        let odd = vec![labelled(0, [0.0; 4]), labelled(3, [0.0, 0.0, 4.0, 4.0]), labelled(1, [40.0, 0.0, 50.0, 4.0])];
+        let targets = targets(&example(odd, vec![], &["cell", "speck"]));
+        assert_eq!(targets.objects.into_data().iter::<f32>().collect::<Vec<_>>(), [1.0]);
+        assert!(values(&targets.centres).iter().all(|value| *value == 0.0));
+    }
+}

@@ -106,8 +106,13 @@ fn beside_neighbours(volumes: Tensor<4>, slices: usize) -> Tensor<4> {
     let here: Tensor<5> = volumes.reshape([count, channels, slices, height, width]);
     let here = Tensor::cat(vec![here, zeros(slices, 1)], 3);
     let none = zeros(1, height + 1);
-    let before = Tensor::cat(vec![none.clone(), here.clone().narrow(2, 0, slices - 1)], 2);
-    let behind = Tensor::cat(vec![here.clone().narrow(2, 1, slices - 1), none], 2);
+    let (before, behind) = match slices {
+        1 => (none.clone(), none),
+        _ => {
+            let (first, last) = (here.clone().narrow(2, 0, slices - 1), here.clone().narrow(2, 1, slices - 1));
+            (Tensor::cat(vec![none.clone(), first], 2), Tensor::cat(vec![last, none], 2))
+        }
+    };
     Tensor::cat(vec![before, here, behind], 1).reshape([count, 3 * channels, slices * (height + 1), width])
 }
 
