@@ -3,5 +3,7 @@
 //! A metric's full name is its definition (`dice.foreground`), so that two hospitals that compare a number compare
 //! the same thing. What happens with empty images is part of the definition, never a default of a library.
 
+pub mod calibration;
 pub mod detection;
 pub mod dice;
+mod quantile;
