@@ -136,8 +136,8 @@ impl ReliabilityRow {
 fn linspace(edge: u16, bins: BinCount) -> f64 {
     let (edge, bins) = (f64::from(edge), f64::from(bins.0));
     let step = 1.0 / bins;
-    // torch counts its points, one more than bins.
-    if edge < ((bins + 1.0) / 2.0).floor() { step * edge } else { 1.0 - step * (bins - edge) }
+    // torch counts its points, one more than bins, and rounds once in the upper half.
+    if edge < ((bins + 1.0) / 2.0).floor() { step * edge } else { (edge - bins).mul_add(step, 1.0) }
 }
 
 #[cfg(test)]
