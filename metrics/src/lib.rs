@@ -6,4 +6,8 @@
 pub mod calibration;
 pub mod detection;
 pub mod dice;
+mod direction;
 mod quantile;
+pub mod statistics;
+
+pub use direction::Direction;
