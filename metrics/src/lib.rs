@@ -7,7 +7,9 @@ pub mod calibration;
 pub mod detection;
 pub mod dice;
 mod direction;
+mod name;
 mod quantile;
 pub mod statistics;
 
 pub use direction::Direction;
+pub use name::UnknownMetric;

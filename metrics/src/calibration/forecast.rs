@@ -63,6 +63,12 @@ impl Forecast {
         Claim { confidence: self.probabilities[top], held: top == self.class }
     }
 
+    /// The claim that the case is of `class`; `None` where that has no probability.
+    pub fn claim_of(&self, class: usize) -> Option<Claim> {
+        let confidence = *self.probabilities.get(class)?;
+        Some(Claim { confidence, held: class == self.class })
+    }
+
     /// Squared distance from the truth over all classes, from 0 to 2.
     pub(crate) fn squared_error(&self) -> f64 {
         let truth = |class: usize| f64::from(u8::from(class == self.class));

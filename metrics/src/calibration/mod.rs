@@ -9,11 +9,13 @@
 mod brier;
 mod claim;
 mod forecast;
+mod metric;
 mod reliability;
 mod segmentation;
 
 pub use brier::{brier_classes, brier_positive};
 pub use claim::{Claim, Probability, ProbabilityError};
 pub use forecast::{Forecast, ForecastError};
+pub use metric::{CalibrationMetric, PositiveClass};
 pub use reliability::{BinCount, BinCountError, ReliabilityRow, ReliabilityTable};
 pub use segmentation::{BandError, Segmented};
