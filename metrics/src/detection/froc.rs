@@ -12,9 +12,13 @@ use super::{AreaRange, ClassId, DetectionsMax, IouThreshold, IouThresholds, Obse
 /// Rates at which one curve is read.
 const RATES_MAX: usize = 64;
 
-/// False alarms an image at which sensitivity is read, and averaged: above 0, rising.
+/// False alarms an image at which sensitivity is read: finite, above 0.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct FalseAlarmRate(f64);
+
+/// Rates over which sensitivity is averaged: rising.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FalseAlarmRates(Vec<f64>);
+pub struct FalseAlarmRates(Vec<FalseAlarmRate>);
 
 /// Rates that are no list to read a curve at.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -45,30 +49,47 @@ pub struct FrocCurve {
     images: u32,
 }
 
+impl FalseAlarmRate {
+    /// `None` unless finite and above 0.
+    pub fn new(rate: f64) -> Option<Self> {
+        (rate.is_finite() && rate > 0.0).then_some(Self(rate))
+    }
+
+    /// The number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
 impl FalseAlarmRates {
     /// Checks the rates.
     ///
     /// # Errors
     /// [`RatesError`] unless there are 1 to 64 of them, finite, above 0 and rising.
-    pub fn new(rates: Vec<f64>) -> Result<Self, RatesError> {
-        let count = (1..=RATES_MAX).contains(&rates.len());
-        let good =
-            count && rates.iter().all(|rate| rate.is_finite() && *rate > 0.0) && rates.is_sorted_by(|a, b| a < b);
-        if good { Ok(Self(rates)) } else { Err(RatesError { given: rates.into_iter().take(RATES_MAX).collect() }) }
+    pub fn new(given: &[f64]) -> Result<Self, RatesError> {
+        let good = (1..=RATES_MAX).contains(&given.len()) && given.is_sorted_by(|a, b| a < b);
+        let rates: Option<Vec<_>> = given.iter().map(|rate| FalseAlarmRate::new(*rate)).collect();
+        let refused = || RatesError { given: given.iter().copied().take(RATES_MAX).collect() };
+        rates.filter(|_| good).map(Self).ok_or_else(refused)
+    }
+
+    /// One.
+    pub fn one(rate: FalseAlarmRate) -> Self {
+        Self(vec![rate])
     }
 
     /// 1/8, 1/4 .. 8: LUNA16 and nnDetection.
     pub fn luna() -> Self {
-        Self(vec![0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
+        Self([0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0].map(FalseAlarmRate).into())
     }
 
     /// 1/4, 1/2 .. 8: CAMELYON16, and MONAI's default.
     pub fn camelyon() -> Self {
-        Self(vec![0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
+        Self([0.25, 0.5, 1.0, 2.0, 4.0, 8.0].map(FalseAlarmRate).into())
     }
 
     /// Rising.
-    pub fn as_slice(&self) -> &[f64] {
+    pub fn as_slice(&self) -> &[FalseAlarmRate] {
         &self.0
     }
 }
@@ -146,7 +167,7 @@ impl FrocCurve {
 
     /// Mean sensitivity over the rates: the competition performance metric.
     pub fn cpm(&self, rates: &FalseAlarmRates) -> f64 {
-        let sum: f64 = rates.0.iter().map(|rate| self.sensitivity_at(*rate)).sum();
+        let sum: f64 = rates.0.iter().map(|rate| self.sensitivity_at(rate.0)).sum();
         sum / rates.0.len() as f64
     }
 }
@@ -190,7 +211,7 @@ mod tests {
         assert_eq!(rising.sensitivity_at(0.0), 0.5, "found without a false alarm");
         assert_eq!(rising.sensitivity_at(0.25), 0.75);
         assert_eq!((rising.sensitivity_at(0.5), rising.sensitivity_at(8.0)), (1.0, 1.0));
-        assert_eq!(rising.cpm(&FalseAlarmRates::new(vec![0.25, 8.0]).expect("rising")), 0.875);
+        assert_eq!(rising.cpm(&FalseAlarmRates::new(&[0.25, 8.0]).expect("rising")), 0.875);
     }
 
     #[test]
@@ -228,11 +249,11 @@ mod tests {
     fn rates_that_do_not_rise_are_refused() {
         for given in [vec![], vec![0.0, 1.0], vec![2.0, 1.0], vec![1.0, 1.0], vec![f64::NAN], vec![1.0, f64::INFINITY]]
         {
-            let error = FalseAlarmRates::new(given).expect_err("no list of rates");
+            let error = FalseAlarmRates::new(&given).expect_err("no list of rates");
             assert!(error.to_string().contains("rising"), "{error}");
         }
         let most: Vec<f64> = (1..=RATES_MAX as u32).map(f64::from).collect();
-        assert!(FalseAlarmRates::new(most.clone()).is_ok());
-        assert!(FalseAlarmRates::new([most, vec![1e3]].concat()).is_err());
+        assert!(FalseAlarmRates::new(&most).is_ok());
+        assert!(FalseAlarmRates::new(&[most, vec![1e3]].concat()).is_err());
     }
 }

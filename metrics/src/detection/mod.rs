@@ -11,6 +11,7 @@ mod boxes;
 mod froc;
 mod images;
 mod matching;
+mod metric;
 mod observations;
 mod observed;
 mod precision;
@@ -22,8 +23,9 @@ mod testing;
 
 pub use binned::{BinnedCounts, BinnedError, BinnedPrecision, PatientIndex, PatientShare, SCORE_BINS};
 pub use boxes::{BoxError, BoxPx, Edges};
-pub use froc::{FalseAlarmRates, FrocCurve, OperatingPoint, RatesError};
+pub use froc::{FalseAlarmRate, FalseAlarmRates, FrocCurve, OperatingPoint, RatesError};
 pub use images::{Images, Labelled, TooManyImages};
+pub use metric::DetectionMetric;
 pub use observations::{ObservationError, Observations};
 pub use observed::{ClassId, Detection, GroundTruth, ImageId, Score, ScoreError, TruthKind};
 pub use setting::{AreaError, AreaRange, DetectionsMax, IouThreshold, IouThresholds, Settings, ThresholdError};
