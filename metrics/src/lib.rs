@@ -4,3 +4,15 @@
 //! the same thing. What happens with empty images is part of the definition, never a default of a library.
 
 pub mod dice;
+
+mod case;
+pub mod overlap;
+mod region;
+mod score;
+mod spacing;
+pub mod volume;
+
+pub use case::{AXIS_MAX, Case, CaseError, Maps};
+pub use region::{Class, Region};
+pub use score::{Score, Tally};
+pub use spacing::{PlaneSpacing, Spacing, SpacingError, VolumeSpacing};
