@@ -6,13 +6,16 @@
 pub mod dice;
 
 mod case;
+mod masks;
 pub mod overlap;
 mod region;
 mod score;
 mod spacing;
+mod surface;
 pub mod volume;
 
 pub use case::{AXIS_MAX, Case, CaseError, Maps};
 pub use region::{Class, Region};
 pub use score::{Score, Tally};
 pub use spacing::{PlaneSpacing, Spacing, SpacingError, VolumeSpacing};
+pub use surface::{Tolerance, ToleranceError};
