@@ -6,6 +6,7 @@
 pub mod dice;
 
 mod case;
+pub mod lesion;
 mod masks;
 pub mod overlap;
 mod region;
