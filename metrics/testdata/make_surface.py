@@ -15,11 +15,11 @@ A case holds no voxels but the shapes to draw, in integers, so that both sides d
   set where (state >> 33) mod 1000 < per_mille.
 Later shapes are drawn over earlier ones.
 
-MONAI answers in 32-bit floats. Where it is the reference there are three numbers: `monai` is what it said; `value` is the same
-definition on the distances between MONAI's own edges in 64 bits (scipy's KDTree, numpy's percentile); `within` is how far
-MONAI's rounding may put the first from the second: of the distance itself, and of the rank of the percentile times the gap
-between the distances at that rank. This script stops where it is farther. Names are those of the Rust crate. An undefined score is
-written as `both_empty`, `prediction_empty` or `truth_empty`.
+MONAI answers in 32-bit floats. Where it is the reference there are two numbers, and both are to be met: `monai` is what it said,
+`value` the same definition in 64 bits on the distances between MONAI's own edges (scipy's KDTree, numpy's percentile). This
+script stops where they are farther apart than MONAI's rounding explains: of the distance itself, and of the rank of the
+percentile times the gap between the distances at that rank. Names are those of the Rust crate. An undefined score is written as
+`both_empty`, `prediction_empty` or `truth_empty`.
 """
 
 import json
@@ -356,7 +356,7 @@ def batch(mask):
 
 def three(value, monai, within):
     near(float(monai), float(value), within)
-    return {"value": float(value), "monai": float(monai), "within": float(within)}
+    return {"value": float(value), "monai": float(monai)}
 
 
 def near(a, b, within):

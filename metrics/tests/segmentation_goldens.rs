@@ -44,18 +44,15 @@ fn check(place: &str, name: &str, score: Score, expected: &Value) {
         Some("lesion") if !name.contains("hd95") => COUNTED_WITHIN,
         _ => SURFACE_WITHIN,
     };
-    let close = |expected: f64, floor: f64| {
+    let close = |expected: f64| {
         let Score::Value(ours) = score else { panic!("{place}: {score:?} for {expected}") };
-        let allowed = (within * expected.abs().max(1.0)).max(floor);
+        let allowed = within * expected.abs().max(1.0);
         assert!((ours - expected).abs() <= allowed, "{place}: {ours} for {expected}, allowed {allowed:e}");
     };
     match expected {
         Value::String(word) => assert_eq!(score, named(word), "{place}"),
-        Value::Object(three) => {
-            close(number(&three["value"]), 0.0);
-            close(number(&three["monai"]), number(&three["within"]));
-        }
-        value => close(number(value), 0.0),
+        Value::Object(both) => ["value", "monai"].iter().for_each(|key| close(number(&both[*key]))),
+        value => close(number(value)),
     }
 }
 
