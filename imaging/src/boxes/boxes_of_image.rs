@@ -103,6 +103,11 @@ impl Placed {
 }
 
 impl RawEdges {
+    pub(crate) fn of(bbox: &BoxPx) -> Self {
+        let Edges { left, top, right, bottom } = bbox.edges();
+        Self { left: left.into(), top: top.into(), right: right.into(), bottom: bottom.into() }
+    }
+
     /// None for what is no number, turned round, or without area in the image.
     fn inside(&self, image: Size) -> Option<BoxPx> {
         let edges = Edges {

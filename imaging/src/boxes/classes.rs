@@ -1,6 +1,7 @@
 //! The classes of a study by name, and which of them a site has looked for.
 
 use super::fault::BoxFault;
+use crate::error::{ImagingError, Place};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -76,6 +77,12 @@ impl ClassNames {
         let exact = at(&|known| known == name).map(|(class, _)| Known::As(class));
         let nearly = || at(&|known| folded(known) == folded(name)).map(|(class, _)| Known::Nearly(class));
         exact.or_else(nearly).unwrap_or(Known::Not)
+    }
+
+    /// That a file writes class `class` as `name`, which is not quite its name.
+    pub(crate) fn nearly(&self, name: &str, class: u8) -> ImagingError {
+        let class = self.name(class).unwrap_or_default().to_owned();
+        ImagingError::new(Place::Category(name.into()), BoxFault::NearlyAClass { class }.into())
     }
 
     fn numbers(&self) -> impl Iterator<Item = u8> {

@@ -4,12 +4,14 @@
 //! key is passed over. Categories are known by name, since their ids begin where the tool likes. A crowd
 //! (`iscrowd`) is kept to be ignored. Outlines count only where `bbox` is missing: the box round a polygon.
 
+use super::bbox::LabelledBox;
 use super::boxes_of_image::{Counts, Object, Objects, RawEdges};
-use super::classes::{ClassNames, Known};
+use super::classes::{ClassNames, ClassSet, Known};
 use super::fault::BoxFault;
+use super::image_boxes::ImageBoxes;
 use super::outline::OutlineBox;
 use crate::error::{ImagingError, Place, Size};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Largest file; the training set of COCO itself, a million objects without their outlines, has 150 MB.
@@ -101,7 +103,7 @@ impl Categories {
             let class = classes.find(&name);
             match class {
                 Known::As(class) => _ = known.listed.insert(class),
-                Known::Nearly(class) => return Err(nearly(name, class, classes)),
+                Known::Nearly(class) => return Err(classes.nearly(&name, class)),
                 Known::Not => {}
             }
             if known.by_id.insert(id, (name, class)).is_some() {
@@ -182,13 +184,190 @@ fn below_images(name: &str) -> String {
     plain.strip_prefix("images/").unwrap_or(plain).to_owned()
 }
 
-fn nearly(name: String, class: u8, classes: &ClassNames) -> ImagingError {
-    let class = classes.name(class).unwrap_or_default().to_owned();
-    ImagingError::new(Place::Category(name), BoxFault::NearlyAClass { class }.into())
-}
-
 fn at_file(fault: BoxFault) -> ImagingError {
     ImagingError::new(Place::Annotations(COCO_FILE.into()), fault.into())
 }
 
+/// `images` as COCO's JSON. Only the categories of `labelled` are listed; ids of categories are the study's classes.
+pub(crate) fn write_coco(images: &[ImageBoxes], names: &ClassNames, labelled: &ClassSet) -> String {
+    let category = |class: u8| names.name(class).map(|name| WrittenCategory { id: class, name });
+    let image = |(id, image): (usize, &ImageBoxes)| WrittenImage {
+        id,
+        file_name: format!("images/{}", image.file),
+        width: image.size.width,
+        height: image.size.height,
+    };
+    let objects = images.iter().enumerate().flat_map(|(image_id, image)| {
+        let fully = image.boxes.iter().map(|labelled| (labelled, 0));
+        let crowds = image.ignored.iter().map(|labelled| (labelled, 1));
+        fully.chain(crowds).map(move |(labelled, iscrowd)| (image_id, labelled, iscrowd))
+    });
+    let document = WrittenDocument {
+        categories: labelled.iter().filter_map(category).collect(),
+        images: images.iter().enumerate().map(image).collect(),
+        annotations: objects.enumerate().map(|(id, object)| WrittenAnnotation::of(id, object)).collect(),
+    };
+    serde_json::to_string(&document).expect("numbers and text are JSON")
+}
+
+#[derive(Serialize)]
+struct WrittenDocument<'a> {
+    categories: Vec<WrittenCategory<'a>>,
+    images: Vec<WrittenImage>,
+    annotations: Vec<WrittenAnnotation>,
+}
+
+#[derive(Serialize)]
+struct WrittenCategory<'a> {
+    id: u8,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct WrittenImage {
+    id: usize,
+    file_name: String,
+    width: u32,
+    height: u32,
+}
+
+#[derive(Serialize)]
+struct WrittenAnnotation {
+    id: usize,
+    image_id: usize,
+    category_id: u8,
+    bbox: [f64; 4],
+    area: f64,
+    iscrowd: u8,
+}
+
+impl WrittenAnnotation {
+    fn of(id: usize, (image_id, labelled, iscrowd): (usize, &LabelledBox, u8)) -> Self {
+        let RawEdges { left, top, right, bottom } = RawEdges::of(&labelled.bbox);
+        // Exact in double precision, so that the way back adds up to the same edges.
+        let (width, height) = (right - left, bottom - top);
+        let bbox = [left, top, width, height];
+        Self { id, image_id, category_id: labelled.class, bbox, area: width * height, iscrowd }
+    }
+}
+
 pub(crate) const COCO_FILE: &str = "annotations.coco.json";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boxes::samples::{blood, image_boxes};
+    use crate::error::Fault;
+    use serde_json::{Value, json};
+
+    /// Two images, two categories from 17, of which the study knows `RBC`.
+    fn document() -> Value {
+        json!({
+            "info": { "year": 2026 }, "licenses": [],
+            "categories": [{ "id": 17, "name": "RBC", "supercategory": "cell" }, { "id": 18, "name": "dust" }],
+            "images": [{ "id": 5, "file_name": "images/a.png", "width": 64, "height": 48, "license": 1 },
+                       { "id": 9, "file_name": "scans\\b.png" }],
+            "annotations": [
+                { "id": 1, "image_id": 5, "category_id": 17, "bbox": [1.5, 2, 10, 4.25], "iscrowd": 0, "area": 1 },
+                { "id": 2, "image_id": 5, "category_id": 17, "bbox": [0, 0, 20, 20], "iscrowd": 1,
+                  "segmentation": { "counts": [3, 4], "size": [48, 64] } },
+                { "id": 3, "image_id": 5, "category_id": 18, "bbox": [0, 0, 5, 5] },
+                { "id": 4, "image_id": 9, "category_id": 17, "segmentation": [[1, 2, 9, 2, 5, 7]] },
+            ],
+        })
+    }
+
+    fn read(document: &Value) -> Result<CocoFile, ImagingError> {
+        CocoFile::read(document.to_string().as_bytes(), &blood())
+    }
+
+    fn fault(change: impl Fn(&mut Value)) -> Fault {
+        let mut changed = document();
+        change(&mut changed);
+        read(&changed).expect_err("refused").fault().clone()
+    }
+
+    #[test]
+    fn categories_are_known_by_name_and_boxes_are_left_top_width_height() {
+        let file = read(&document()).expect("good");
+        assert_eq!(file.listed, BTreeSet::from([1]));
+        let first = &file.images["a.png"];
+        assert_eq!(first.size, Some(Size { width: 64, height: 48 }));
+        let edges = RawEdges { left: 1.5, top: 2.0, right: 11.5, bottom: 6.25 };
+        assert_eq!(first.objects[0], Object { class: 1, edges, counts: Counts::Fully });
+        assert_eq!(first.objects[1].counts, Counts::NeitherWay);
+        assert_eq!(first.foreign, BTreeMap::from([("dust".into(), 1)]));
+    }
+
+    #[test]
+    fn without_a_bbox_the_polygon_gives_the_box() {
+        let file = read(&document()).expect("good");
+        let second = &file.images["scans/b.png"];
+        assert_eq!((second.size, second.objects.len()), (None, 1));
+        assert_eq!(second.objects[0].edges, RawEdges { left: 1.0, top: 2.0, right: 9.0, bottom: 7.0 });
+    }
+
+    #[test]
+    fn ids_may_be_words_and_crowds_may_be_booleans() {
+        let text = document().to_string().replace(":17", ":\"x\"").replace("\"iscrowd\":1", "\"iscrowd\":true");
+        assert_eq!(CocoFile::read(text.as_bytes(), &blood()).expect("good"), read(&document()).expect("good"));
+    }
+
+    #[test]
+    fn what_leads_nowhere_is_refused() {
+        let cases: [(fn(&mut Value), BoxFault); 8] = [
+            (|d| d["annotations"][0]["category_id"] = json!(99), BoxFault::UnlistedCategory),
+            (|d| d["annotations"][0]["image_id"] = json!(99), BoxFault::UnlistedImage),
+            (|d| d["annotations"][0]["bbox"] = json!([1, 2, 3]), BoxFault::NoPlace),
+            (|d| d["annotations"][3]["segmentation"] = json!([]), BoxFault::NoPlace),
+            (|d| d["categories"][1]["id"] = json!(17), BoxFault::IdTwice),
+            (|d| d["images"][1]["id"] = json!(5), BoxFault::IdTwice),
+            (|d| d["images"][1]["file_name"] = json!("a.png"), BoxFault::Ambiguous),
+            (|d| d["categories"][1]["name"] = json!("wbc"), BoxFault::NearlyAClass { class: "WBC".into() }),
+        ];
+        for (change, expected) in cases {
+            assert_eq!(fault(change), Fault::Boxes(expected));
+        }
+    }
+
+    #[test]
+    fn what_is_no_coco_names_its_line() {
+        for text in ["", "{", "[]", "{\n\"images\": 3}", r#"{"images":[],"annotations":[]}"#] {
+            let error = CocoFile::read(text.as_bytes(), &blood()).expect_err("refused");
+            assert!(matches!(error.fault(), Fault::Boxes(BoxFault::Json { .. })), "{text}: {error}");
+            assert!(error.to_string().starts_with("annotations.coco.json: "), "{error}");
+        }
+        assert_eq!(
+            CocoFile::read(b"{\n\n!", &blood()).expect_err("refused").fault(),
+            &BoxFault::Json { line: 3 }.into()
+        );
+    }
+
+    #[test]
+    fn a_name_stays_at_the_site() {
+        let mut changed = document();
+        changed["categories"][1]["name"] = json!("rBC");
+        let error = read(&changed).expect_err("nearly a class");
+        assert!(error.to_string().contains("rBC") && !error.redacted().contains("rBC"), "{error}");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let images = image_boxes();
+        let text = write_coco(&images, &blood(), &blood().all());
+        let file = CocoFile::read(text.as_bytes(), &blood()).expect("our own");
+        assert_eq!(file.listed, BTreeSet::from([1, 2, 3]));
+        assert_eq!(file.images.len(), images.len());
+        for image in images {
+            let placed = file.images[&image.file].place(image.size, &blood().all()).expect("the same size");
+            assert_eq!((placed.boxes, placed.ignored), (image.boxes, image.ignored));
+            assert_eq!((placed.clipped, placed.dropped), (0, 0));
+        }
+    }
+
+    #[test]
+    fn only_labelled_classes_are_listed() {
+        let text = write_coco(&[], &blood(), &blood().only(["WBC"]).expect("a class"));
+        assert!(text.contains("WBC") && !text.contains("RBC"), "{text}");
+    }
+}

@@ -10,11 +10,17 @@ mod cases;
 mod classes;
 mod coco;
 mod fault;
+mod image_boxes;
+mod instances;
 mod named_images;
 mod outline;
 mod preparation;
+#[cfg(test)]
+mod samples;
 mod site_boxes;
 mod source;
+mod voc;
+mod yolo;
 
 pub use augment::augment_boxes;
 pub use bbox::{BoxPx, Detection, Edges, LabelledBox};

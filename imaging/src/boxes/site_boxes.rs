@@ -1,7 +1,9 @@
 //! A site's folder of images and boxes, read whole.
 
+use super::boxes_of_image::Placed;
 use super::cases::{BoxCase, BoxPatient, SiteBoxes};
 use super::classes::{ClassNames, ClassSet};
+use super::fault::BoxFault;
 use super::source::{BoxSource, Wanted};
 use crate::SiteFolder;
 use crate::error::{Fault, ImagingError, Place};
@@ -25,17 +27,39 @@ impl SiteFolder {
         if !matches!(channels, 1 | 3) {
             return Err(ImagingError::new(Place::Folder(self.files.folder().into()), Fault::Channels(channels)));
         }
-        let wanted = Wanted { names, labelled };
-        let source = BoxSource::open(&self.files, &self.manifest.rows, wanted)?;
-        let case = |(index, row): (usize, &Row)| {
-            let scan = self.files.image(row)?;
-            let placed = source.boxes(index, row, scan.size(), wanted)?;
-            let (boxes, ignored) = (placed.boxes, placed.ignored);
-            Ok(BoxCase { pixels: scan.pixels(channels), boxes, ignored, labelled: labelled.clone() })
-        };
+        let source = BoxSource::open(&self.files, &self.manifest.rows, Wanted { names, labelled })?;
+        let read = |(index, row): (usize, &Row)| self.read_case(&source, index, row, labelled, channels);
         // Collected before the first error is looked for, so that which one is told does not depend on threads.
-        let cases: Vec<Result<BoxCase, ImagingError>> = self.manifest.rows.par_iter().enumerate().map(case).collect();
-        Ok(self.by_patient(cases.into_iter().collect::<Result<_, _>>()?))
+        let read: Vec<Result<ReadCase, ImagingError>> = self.manifest.rows.par_iter().enumerate().map(read).collect();
+        let read: Vec<ReadCase> = read.into_iter().collect::<Result<_, _>>()?;
+        self.some_class_is_known(&read)?;
+        Ok(self.by_patient(read.into_iter().map(|read| read.case).collect()))
+    }
+
+    fn read_case(
+        &self,
+        source: &BoxSource<'_>,
+        index: usize,
+        row: &Row,
+        labelled: &ClassSet,
+        channels: u32,
+    ) -> Result<ReadCase, ImagingError> {
+        let scan = self.files.image(row)?;
+        let objects = source.objects(index, row, scan.size())?;
+        let placed = objects.place(scan.size(), labelled);
+        let Placed { boxes, ignored, .. } =
+            placed.map_err(|fault| ImagingError::new(row.image_place(), fault.into()))?;
+        let case = BoxCase { pixels: scan.pixels(channels), boxes, ignored, labelled: labelled.clone() };
+        Ok(ReadCase { case, has_foreign: !objects.foreign.is_empty() })
+    }
+
+    /// Refuses a set of boxes none of which has a name that the plan knows: all would be background.
+    fn some_class_is_known(&self, read: &[ReadCase]) -> Result<(), ImagingError> {
+        let known = read.iter().any(|read| !read.case.boxes.is_empty() || !read.case.ignored.is_empty());
+        match !known && read.iter().any(|read| read.has_foreign) {
+            true => Err(ImagingError::new(Place::Folder(self.files.folder().into()), BoxFault::NoKnownBox.into())),
+            false => Ok(()),
+        }
     }
 
     fn by_patient(&self, cases: Vec<BoxCase>) -> SiteBoxes {
@@ -47,4 +71,11 @@ impl SiteFolder {
         };
         SiteBoxes { train: patients(Split::Train), validation: patients(Split::Validation) }
     }
+}
+
+/// One row as read.
+struct ReadCase {
+    case: BoxCase,
+    /// Some of its boxes are of classes that the study does not use.
+    has_foreign: bool,
 }
