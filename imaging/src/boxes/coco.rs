@@ -188,7 +188,7 @@ fn at_file(fault: BoxFault) -> ImagingError {
     ImagingError::new(Place::Annotations(COCO_FILE.into()), fault.into())
 }
 
-/// `images` as COCO's JSON. Only the categories of `labelled` are listed; ids of categories are the study's classes.
+/// `images` as COCO's JSON, with the objects of `labelled` only; ids of categories are the study's classes.
 pub(crate) fn write_coco(images: &[ImageBoxes], names: &ClassNames, labelled: &ClassSet) -> String {
     let category = |class: u8| names.name(class).map(|name| WrittenCategory { id: class, name });
     let image = |(id, image): (usize, &ImageBoxes)| WrittenImage {
@@ -200,7 +200,8 @@ pub(crate) fn write_coco(images: &[ImageBoxes], names: &ClassNames, labelled: &C
     let objects = images.iter().enumerate().flat_map(|(image_id, image)| {
         let fully = image.boxes.iter().map(|labelled| (labelled, 0));
         let crowds = image.ignored.iter().map(|labelled| (labelled, 1));
-        fully.chain(crowds).map(move |(labelled, iscrowd)| (image_id, labelled, iscrowd))
+        let all = fully.chain(crowds).filter(|(object, _)| labelled.contains(object.class));
+        all.map(move |(labelled, iscrowd)| (image_id, labelled, iscrowd))
     });
     let document = WrittenDocument {
         categories: labelled.iter().filter_map(category).collect(),

@@ -38,3 +38,41 @@ pub(crate) fn image_boxes() -> Vec<ImageBoxes> {
         image("none.png", 33, 7, vec![], vec![]),
     ]
 }
+
+/// A folder with a manifest and three black images of 16 x 12, without boxes; gone when dropped.
+pub(crate) struct BoxSample(tempfile::TempDir);
+
+impl BoxSample {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let sample = Self(dir);
+        sample.write("manifest.csv", "file,patient,split\np/a.png,p,train\np/b.png,p,train\nq.png,q,val\n");
+        for image in Self::images() {
+            let path = sample.path("images").join(&image.file);
+            std::fs::create_dir_all(path.parent().expect("below images")).expect("created");
+            image::GrayImage::new(image.size.width, image.size.height).save(path).expect("written");
+        }
+        sample
+    }
+
+    /// What it holds, without objects.
+    pub(crate) fn images() -> Vec<ImageBoxes> {
+        let size = Size { width: 16, height: 12 };
+        let image = |file: &str| ImageBoxes { file: file.into(), size, boxes: vec![], ignored: vec![] };
+        ["p/a.png", "p/b.png", "q.png"].map(image).into()
+    }
+
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.0.path()
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().expect("below the folder")).expect("created");
+        std::fs::write(path, text).expect("written");
+    }
+
+    fn path(&self, path: &str) -> std::path::PathBuf {
+        self.folder().join(path)
+    }
+}
