@@ -33,7 +33,7 @@ pub use error::{DECODED_BYTES_MAX, Fault, ImagingError, Place, ROWS_MAX, SIDE_PX
 pub use manifest::{PatientGrouping, Split};
 pub use mask_coding::MaskCoding;
 pub use overlay::overlay;
-pub use phantom::{SynthPlan, SynthSite, SynthTask, synth};
+pub use phantom::{BoxFormat, SynthPlan, SynthSite, SynthTask, synth};
 pub use preparation::Preparation;
 pub use report::{CheckReport, Counts, FINDINGS_MAX, Finding, IntensityRange, Severity};
 pub use site_folder::SiteFolder;

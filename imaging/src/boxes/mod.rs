@@ -28,3 +28,8 @@ pub use boxes_of_image::BOXES_MAX;
 pub use cases::{BoxCase, BoxExample, BoxPatient, SiteBoxes};
 pub use classes::{ClassNames, ClassSet};
 pub use fault::BoxFault;
+
+pub(crate) use coco::{COCO_FILE, write_coco};
+pub(crate) use image_boxes::ImageBoxes;
+pub(crate) use voc::{VOC_FOLDER, write_voc};
+pub(crate) use yolo::{CLASSES_FILE, YOLO_FOLDER, write_classes, write_yolo};
