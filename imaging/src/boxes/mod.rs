@@ -10,10 +10,12 @@ mod cases;
 mod classes;
 mod coco;
 mod fault;
+mod figures;
 mod image_boxes;
 mod instances;
 mod named_images;
 mod outline;
+mod overlay;
 mod preparation;
 #[cfg(test)]
 mod samples;
@@ -28,6 +30,7 @@ pub use boxes_of_image::BOXES_MAX;
 pub use cases::{BoxCase, BoxExample, BoxPatient, SiteBoxes};
 pub use classes::{ClassNames, ClassSet};
 pub use fault::BoxFault;
+pub use overlay::overlay_boxes;
 
 pub(crate) use coco::{COCO_FILE, write_coco};
 pub(crate) use image_boxes::ImageBoxes;
