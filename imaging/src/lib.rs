@@ -24,8 +24,8 @@ mod site_folder;
 
 pub use augment::augment;
 pub use boxes::{
-    BOXES_MAX, BoxCase, BoxExample, BoxFault, BoxPatient, BoxPx, ClassNames, ClassSet, Detection, Edges, LabelledBox,
-    SiteBoxes, augment_boxes, overlay_boxes,
+    BOXES_MAX, BoxCase, BoxCheckReport, BoxExample, BoxFault, BoxPatient, BoxPx, ClassNames, ClassSet, Detection,
+    Edges, LabelledBox, SiteBoxes, augment_boxes, check_boxes, overlay_boxes,
 };
 pub use cases::{Case, Example, Patient, SiteImages};
 pub use check::check;

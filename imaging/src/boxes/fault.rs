@@ -108,6 +108,52 @@ pub enum BoxFault {
     /// A region that a format cannot hold.
     #[error("a region to ignore cannot be written in YOLO's text")]
     NoCrowds,
+    /// Boxes over the edge of their image.
+    #[error("has {boxes} boxes over its edge; they are clipped")]
+    Clipped {
+        /// How many.
+        boxes: usize,
+    },
+    /// Boxes that enclose nothing of their image.
+    #[error("has {boxes} boxes without area in it; they are left out")]
+    Dropped {
+        /// How many.
+        boxes: usize,
+    },
+    /// Boxes of a class that nobody is said to have looked for.
+    #[error("has {boxes} boxes of `{class}`, which this site is not said to label; they are left out")]
+    Unlabelled {
+        /// The study's name.
+        class: String,
+        /// How many.
+        boxes: usize,
+    },
+    /// A class that is said to be labelled and is nowhere.
+    #[error("has no box of `{class}`, which this site is said to label")]
+    NoBoxOf {
+        /// The study's name.
+        class: String,
+    },
+    /// Images in which nothing was found.
+    #[error("{empty} of {images} images have no box")]
+    EmptyImages {
+        /// Images without a box.
+        empty: usize,
+        /// All images that could be read.
+        images: usize,
+    },
+    /// Annotations that no row of the manifest uses.
+    #[error("names {images} images that the manifest does not; their boxes are not read")]
+    Unread {
+        /// How many.
+        images: usize,
+    },
+    /// Boxes in several formats.
+    #[error("has boxes in several formats; {read} is read and nothing else")]
+    SeveralForms {
+        /// Its name.
+        read: &'static str,
+    },
     /// Objects of a class that the study does not use.
     #[error("is no class of the study; its boxes are left out: {boxes}")]
     Foreign {
@@ -119,7 +165,17 @@ pub enum BoxFault {
 impl BoxFault {
     /// True where the boxes can be used, but somebody should look.
     pub(crate) fn is_warning(&self) -> bool {
-        matches!(self, Self::Foreign { .. })
+        matches!(
+            self,
+            Self::Foreign { .. }
+                | Self::Clipped { .. }
+                | Self::Dropped { .. }
+                | Self::Unlabelled { .. }
+                | Self::NoBoxOf { .. }
+                | Self::EmptyImages { .. }
+                | Self::Unread { .. }
+                | Self::SeveralForms { .. }
+        )
     }
 
     /// What to do about it.
@@ -150,6 +206,18 @@ impl BoxFault {
             Self::InstancesSayNoClass { .. } => "write the boxes as COCO, VOC or YOLO".into(),
             Self::NoKnownBox => "use the names of the plan in the files, or say what this site labels".into(),
             Self::TooThin | Self::NoCrowds => "write COCO".into(),
+            Self::Clipped { .. } | Self::Dropped { .. } => {
+                "right if they were drawn by accident, else draw them again".into()
+            }
+            Self::Unlabelled { class, .. } => {
+                format!("right if `{class}` was drawn in some images only, else say that this site labels it")
+            }
+            Self::NoBoxOf { class } => {
+                format!("if nobody looked for `{class}`, say so, or the network learns that there is none")
+            }
+            Self::EmptyImages { .. } => "right if somebody looked and found nothing".into(),
+            Self::Unread { .. } => "add rows for them, or ignore this if they shall not be used".into(),
+            Self::SeveralForms { .. } => "remove the others if they may differ".into(),
             Self::Foreign { .. } => "right if the study shall not learn it, else name it in the plan".into(),
         }
     }

@@ -7,6 +7,7 @@ mod augment;
 mod bbox;
 mod boxes_of_image;
 mod cases;
+mod check;
 mod classes;
 mod coco;
 mod fault;
@@ -17,6 +18,7 @@ mod named_images;
 mod outline;
 mod overlay;
 mod preparation;
+mod report;
 #[cfg(test)]
 mod samples;
 mod site_boxes;
@@ -28,9 +30,11 @@ pub use augment::augment_boxes;
 pub use bbox::{BoxPx, Detection, Edges, LabelledBox};
 pub use boxes_of_image::BOXES_MAX;
 pub use cases::{BoxCase, BoxExample, BoxPatient, SiteBoxes};
+pub use check::check_boxes;
 pub use classes::{ClassNames, ClassSet};
 pub use fault::BoxFault;
 pub use overlay::overlay_boxes;
+pub use report::BoxCheckReport;
 
 pub(crate) use coco::{COCO_FILE, write_coco};
 pub(crate) use image_boxes::ImageBoxes;

@@ -6,8 +6,16 @@ use crate::error::ImagingError;
 use crate::manifest::Row;
 use std::collections::BTreeMap;
 
+/// Annotations by row.
+pub(crate) struct Matched {
+    /// The objects of each row of the manifest.
+    pub(crate) rows: Vec<Result<Objects, ImagingError>>,
+    /// Annotated images without a row.
+    pub(crate) unread: usize,
+}
+
 /// The objects of each row. A name is the row's path below `images/`, or either is the end of the other's.
-pub(crate) fn match_rows(rows: &[Row], mut named: BTreeMap<String, Objects>) -> Vec<Result<Objects, ImagingError>> {
+pub(crate) fn match_rows(rows: &[Row], mut named: BTreeMap<String, Objects>) -> Matched {
     let names = Names::of(&named);
     let found: Vec<Result<String, BoxFault>> = rows.iter().map(|row| names.find(row.file.as_str())).collect();
     let mut claims: BTreeMap<String, usize> = BTreeMap::new();
@@ -18,7 +26,8 @@ pub(crate) fn match_rows(rows: &[Row], mut named: BTreeMap<String, Objects>) -> 
             name.and_then(|name| named.remove(&name).filter(|_| claimed_once(&name)).ok_or(BoxFault::Ambiguous));
         taken.map_err(|fault| ImagingError::new(row.image_place(), fault.into()))
     };
-    rows.iter().zip(found).map(objects).collect()
+    let rows = rows.iter().zip(found).map(objects).collect();
+    Matched { rows, unread: named.len() }
 }
 
 /// Names by their last part.
@@ -78,7 +87,7 @@ mod tests {
             Ok(objects) => Ok(objects.size.map_or(u32::MAX, |size| size.width)),
             Err(error) => Err(error.fault().clone()),
         };
-        found.into_iter().take(files.len()).map(number).collect()
+        found.rows.into_iter().take(files.len()).map(number).collect()
     }
 
     #[test]

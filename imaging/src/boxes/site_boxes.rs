@@ -13,7 +13,7 @@ use rayon::prelude::*;
 impl SiteFolder {
     /// Reads every image with its boxes, in the order of the manifest, on all cores. Boxes come from the first that the
     /// folder has of `annotations.coco.json`, `annotations-voc/`, `labels-yolo/` and `instances/`. Those of classes
-    /// beyond `names` or `labelled` are left out, those over an image's edge are clipped; a check of the folder counts
+    /// beyond `names` or `labelled` are left out, those over an image's edge are clipped; [`crate::check_boxes`] counts
     /// them. Images are turned to `channels` (1 or 3).
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use super::classes::{ClassNames, ClassSet};
 use super::coco::{COCO_BYTES_MAX, COCO_FILE, CocoFile};
 use super::fault::BoxFault;
 use super::instances::{INSTANCES, boxes_round};
-use super::named_images::match_rows;
+use super::named_images::{Matched, match_rows};
 use super::voc::{VOC_FOLDER, read_voc};
 use super::yolo::{CLASSES_FILE, YOLO_FOLDER, YoloClasses, read_yolo};
 use crate::error::{Fault, ImagingError, Place, Size};
@@ -35,8 +35,7 @@ pub(crate) struct BoxSource<'a> {
 
 /// How they are written.
 enum Form {
-    /// Objects of each row of the manifest.
-    Coco(Vec<Result<Objects, ImagingError>>),
+    Coco(Matched),
     Voc,
     Yolo(YoloClasses),
     Instances,
@@ -63,7 +62,7 @@ impl<'a> BoxSource<'a> {
     /// The objects of the image in row number `index`, which has the size `image`.
     pub(crate) fn objects(&self, index: usize, row: &Row, image: Size) -> Result<Objects, ImagingError> {
         match &self.form {
-            Form::Coco(objects) => objects[index].clone(),
+            Form::Coco(matched) => matched.rows[index].clone(),
             Form::Voc => {
                 let path = format!("{VOC_FOLDER}/{}", row.file.with_ending("xml").as_str());
                 read_voc(&self.read(&path, LABEL_BYTES_MAX)?, &path, self.wanted.names)
@@ -82,6 +81,11 @@ impl<'a> BoxSource<'a> {
                 mask.and_then(|mask| Ok(boxes_round(&mask)?)).map_err(|fault| at(&path, fault))
             }
         }
+    }
+
+    /// Annotated images without a row; only COCO's file names images by itself.
+    pub(crate) fn unread(&self) -> usize {
+        if let Form::Coco(matched) = &self.form { matched.unread } else { 0 }
     }
 
     fn read(&self, path: &str, bytes_max: u64) -> Result<Vec<u8>, ImagingError> {
