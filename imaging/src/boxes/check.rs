@@ -186,7 +186,7 @@ fn sum<'a, Key: Ord + Clone + 'a>(maps: impl Iterator<Item = &'a BTreeMap<Key, u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::boxes::coco::write_coco;
+    use crate::boxes::coco_writing::write_coco;
     use crate::boxes::image_boxes::ImageBoxes;
     use crate::boxes::samples::{BoxSample, blood, labelled};
     use crate::boxes::voc::write_voc;
@@ -253,11 +253,11 @@ mod tests {
                 "error: annotations-voc/p/b.xml: is not VOC's XML",
                 "has boxes in several formats; annotations-voc is read",
                 "category `dust`: is no class of the study; its boxes are left out: 1",
-                "has 1 boxes of `Platelets`, which this site is not said to label",
+                "has boxes of `Platelets`, which this site is not said to label",
                 "has no box of `WBC`",
                 "1 of 2 images have no box",
-                "images/p/a.png: has 1 boxes over its edge",
-                "images/p/a.png: has 1 boxes without area",
+                "images/p/a.png: has boxes over its edge, which are clipped: 1",
+                "images/p/a.png: has boxes without area",
                 "images/stray.png: is not named",
             ],
         );
@@ -289,7 +289,13 @@ mod tests {
         images[0].file = "elsewhere.png".into();
         sample.write("annotations.coco.json", &write_coco(&images, &blood(), &blood().all()));
         let report = check(&sample, &blood().all());
-        finds(&report, &["images/p/a.png: is not in the annotations", "names 1 images that the manifest does not"]);
+        finds(
+            &report,
+            &[
+                "images/p/a.png: is not in the annotations",
+                "names images that the manifest does not, and their boxes are not read: 1",
+            ],
+        );
     }
 
     #[test]

@@ -109,19 +109,19 @@ pub enum BoxFault {
     #[error("a region to ignore cannot be written in YOLO's text")]
     NoCrowds,
     /// Boxes over the edge of their image.
-    #[error("has {boxes} boxes over its edge; they are clipped")]
+    #[error("has boxes over its edge, which are clipped: {boxes}")]
     Clipped {
         /// How many.
         boxes: usize,
     },
     /// Boxes that enclose nothing of their image.
-    #[error("has {boxes} boxes without area in it; they are left out")]
+    #[error("has boxes without area in it, which are left out: {boxes}")]
     Dropped {
         /// How many.
         boxes: usize,
     },
     /// Boxes of a class that nobody is said to have looked for.
-    #[error("has {boxes} boxes of `{class}`, which this site is not said to label; they are left out")]
+    #[error("has boxes of `{class}`, which this site is not said to label; they are left out: {boxes}")]
     Unlabelled {
         /// The study's name.
         class: String,
@@ -143,7 +143,7 @@ pub enum BoxFault {
         images: usize,
     },
     /// Annotations that no row of the manifest uses.
-    #[error("names {images} images that the manifest does not; their boxes are not read")]
+    #[error("names images that the manifest does not, and their boxes are not read: {images}")]
     Unread {
         /// How many.
         images: usize,
@@ -179,7 +179,7 @@ impl BoxFault {
     }
 
     /// What to do about it.
-    pub(crate) fn remedy(&self) -> String {
+    pub fn remedy(&self) -> String {
         match self {
             Self::NotABox => "give finite edges, left before right and top before bottom".into(),
             Self::ClassNames => {

@@ -10,6 +10,7 @@ mod cases;
 mod check;
 mod classes;
 mod coco;
+mod coco_writing;
 mod fault;
 mod figures;
 mod image_boxes;
@@ -36,7 +37,8 @@ pub use fault::BoxFault;
 pub use overlay::overlay_boxes;
 pub use report::BoxCheckReport;
 
-pub(crate) use coco::{COCO_FILE, write_coco};
+pub(crate) use coco::COCO_FILE;
+pub(crate) use coco_writing::write_coco;
 pub(crate) use image_boxes::ImageBoxes;
 pub(crate) use voc::{VOC_FOLDER, write_voc};
 pub(crate) use yolo::{CLASSES_FILE, YOLO_FOLDER, write_classes, write_yolo};

@@ -4,6 +4,7 @@ use super::bbox::{BoxPx, Edges, LabelledBox};
 use super::classes::ClassNames;
 use super::image_boxes::ImageBoxes;
 use crate::error::Size;
+use proptest::sample::Index;
 
 pub(crate) fn blood() -> ClassNames {
     ClassNames::new(["RBC", "WBC", "Platelets"]).expect("good names")
@@ -37,6 +38,15 @@ pub(crate) fn image_boxes() -> Vec<ImageBoxes> {
         ),
         image("none.png", 33, 7, vec![], vec![]),
     ]
+}
+
+/// `text` cut to some length, with one byte changed.
+pub(crate) fn damaged(text: &str, place: Index, byte: u8, length: Index) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    let place = place.index(bytes.len());
+    bytes[place] = byte;
+    bytes.truncate(length.index(2 * bytes.len()));
+    bytes
 }
 
 /// A folder with a manifest and three black images of 16 x 12, without boxes; gone when dropped.

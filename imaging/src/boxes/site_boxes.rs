@@ -87,7 +87,7 @@ mod tests {
     use crate::boxes::bbox::LabelledBox;
     use crate::boxes::image_boxes::ImageBoxes;
     use crate::boxes::samples::{BoxSample, blood, labelled};
-    use crate::boxes::{Edges, coco::write_coco, voc::write_voc, yolo::write_yolo};
+    use crate::boxes::{Edges, coco_writing::write_coco, voc::write_voc, yolo::write_yolo};
     use crate::samples::real_sites;
 
     fn load(sample: &BoxSample) -> Result<SiteBoxes, ImagingError> {

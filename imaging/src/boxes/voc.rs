@@ -198,7 +198,8 @@ pub(crate) const VOC_FOLDER: &str = "annotations-voc";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::boxes::samples::{blood, image_boxes, labelled};
+    use crate::boxes::samples::{blood, damaged, image_boxes, labelled};
+    use proptest::prelude::*;
 
     fn read(text: &str) -> Result<Objects, ImagingError> {
         read_voc(text.as_bytes(), "annotations-voc/a.xml", &blood())
@@ -290,8 +291,7 @@ mod tests {
     fn what_is_written_is_read_again() {
         for image in image_boxes() {
             let text = write_voc(&image, &blood()).expect("no box is thin");
-            let placed =
-                read(&text).and_then(|objects| Ok(objects.place(image.size, &blood().all()))).expect("our own");
+            let placed = read(&text).map(|objects| objects.place(image.size, &blood().all())).expect("our own");
             let placed = placed.expect("the same size");
             assert_eq!((placed.boxes, placed.ignored), (image.boxes, image.ignored));
             assert_eq!((placed.clipped, placed.dropped), (0, 0));
@@ -303,5 +303,13 @@ mod tests {
         let mut image = image_boxes().remove(0);
         image.boxes = vec![labelled(1, [4.0, 4.0, 5.0, 9.0])];
         assert_eq!(write_voc(&image, &blood()), Err(BoxFault::TooThin.into()));
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_text_is_read_or_refused(place: prop::sample::Index, byte: u8, length: prop::sample::Index) {
+            let text = write_voc(&image_boxes()[0], &blood()).expect("no box is thin");
+            let _ = read_voc(&damaged(&text, place, byte, length), "a.xml", &blood());
+        }
     }
 }

@@ -102,6 +102,7 @@ mod tests {
     use super::*;
     use crate::boxes::bbox::BoxPx;
     use crate::boxes::samples::{blood, image_boxes};
+    use proptest::prelude::*;
 
     const IMAGE: Size = Size { width: 200, height: 100 };
 
@@ -171,5 +172,19 @@ mod tests {
         let (a, b) = (RawEdges::of(a), RawEdges::of(b));
         let edges = [a.left - b.left, a.top - b.top, a.right - b.right, a.bottom - b.bottom];
         edges.iter().fold(0.0, |most, edge| edge.abs().max(most))
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[0-9 .e\n-]{0,80}", bytes: Vec<u8>) {
+            for text in [text.as_bytes(), &bytes] {
+                if let Ok(objects) = read_yolo(text, &classes("WBC\ndust"), IMAGE) {
+                    let placed = objects.place(IMAGE, &blood().all()).expect("no size is given");
+                    for labelled in placed.boxes {
+                        prop_assert_eq!(labelled.bbox.clipped(200.0, 100.0), Some(labelled.bbox));
+                    }
+                }
+            }
+        }
     }
 }
