@@ -112,9 +112,11 @@ impl ClassSet {
     }
 }
 
-/// Letters and digits alone, in lower case: `White_Cell` and `white cell` are one name.
+/// In lower case, without what joins words: `White_Cell` and `white-cell` are one name, `ER+` and `ER-` are two.
 fn folded(name: &str) -> String {
-    name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    let joined: String = name.to_lowercase().split(|sign: char| sign.is_whitespace() || sign == '_').collect();
+    let parts: Vec<&str> = joined.split('-').collect();
+    if parts.iter().all(|part| !part.is_empty()) { parts.concat() } else { joined }
 }
 
 #[cfg(test)]
@@ -145,6 +147,7 @@ mod tests {
         for names in [vec![], vec![""], vec![" a"], vec!["a", "a"], vec!["a b", "A_B"], vec![long.as_str()]] {
             assert_eq!(ClassNames::new(names.clone()), Err(BoxFault::ClassNames), "{names:?}");
         }
+        assert!(ClassNames::new(["ER+", "ER-", "ER"]).is_ok());
         let many = |count: usize| ClassNames::new((0..count).map(|number| format!("c{number}")));
         assert_eq!(many(255).expect("as many as a byte holds").all().len(), 255);
         assert_eq!(many(256), Err(BoxFault::ClassNames));

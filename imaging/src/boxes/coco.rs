@@ -123,7 +123,9 @@ impl Images {
     fn of(images: Vec<Image>) -> Result<Self, ImagingError> {
         let mut known = Self { name_of: BTreeMap::new(), objects: BTreeMap::new() };
         for Image { id, file_name, width, height } in images {
-            let size = width.zip(height).map(|(width, height)| Size { width, height });
+            // Some tools write 0 where they do not know.
+            let side_of = |side: Option<u32>| side.filter(|side| *side > 0);
+            let size = side_of(width).zip(side_of(height)).map(|(width, height)| Size { width, height });
             let name = below_images(&file_name);
             if known.objects.insert(name.clone(), Objects { size, ..Objects::default() }).is_some() {
                 return Err(ImagingError::new(Place::Image(name), BoxFault::Ambiguous.into()));
@@ -203,7 +205,7 @@ mod tests {
             "info": { "year": 2026 }, "licenses": [],
             "categories": [{ "id": 17, "name": "RBC", "supercategory": "cell" }, { "id": 18, "name": "dust" }],
             "images": [{ "id": 5, "file_name": "images/a.png", "width": 64, "height": 48, "license": 1 },
-                       { "id": 9, "file_name": "scans\\b.png" }],
+                       { "id": 9, "file_name": "scans\\b.png", "width": 0, "height": 0 }],
             "annotations": [
                 { "id": 1, "image_id": 5, "category_id": 17, "bbox": [1.5, 2, 10, 4.25], "iscrowd": 0, "area": 1 },
                 { "id": 2, "image_id": 5, "category_id": 17, "bbox": [0, 0, 20, 20], "iscrowd": 1,

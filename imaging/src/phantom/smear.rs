@@ -96,22 +96,25 @@ impl Blood {
     pub(super) fn field(&self, is_shown: impl Fn(Point) -> bool, stream: &mut Stream) -> Field {
         let everywhere = ellipse(Point { x: 0.0, y: 0.0 }, 9.0, 1.0..1.001, 0.0, stream);
         let mut field = Field { ground: Layer::new(everywhere, self.ground), things: Vec::new() };
-        let makers: [(Range<f32>, Maker); 6] = [
-            (0.0..2.0, Self::smudge),
-            (1.0..3.5, Self::shard),
-            (1.0..3.5, Self::ghost),
-            (self.blobs.clone(), Self::blob),
-            (7.0..13.0, Self::cell),
-            (3.0..7.0, Self::speck),
-        ];
-        for (number, make) in makers {
+        for Kind { number, sketch } in self.kinds() {
             let number = (within(stream, number) * self.population.density).round() as usize;
             for _ in 0..number {
-                let sketch = make(self, stream);
+                let sketch = sketch(self, stream);
                 field.things.extend(sketch.placed(&field.things, &is_shown, stream));
             }
         }
         field
+    }
+
+    fn kinds(&self) -> [Kind; 6] {
+        [
+            Kind { number: 0.0..2.0, sketch: Self::smudge },
+            Kind { number: 1.0..3.5, sketch: Self::shard },
+            Kind { number: 1.0..3.5, sketch: Self::ghost },
+            Kind { number: self.blobs.clone(), sketch: Self::blob },
+            Kind { number: 7.0..13.0, sketch: Self::cell },
+            Kind { number: 3.0..7.0, sketch: Self::speck },
+        ]
     }
 
     fn cell(&self, stream: &mut Stream) -> Sketch {
@@ -171,8 +174,13 @@ impl Blood {
     }
 }
 
-/// Draws one kind of thing about the origin.
-type Maker = fn(&Blood, &mut Stream) -> Sketch;
+/// One kind of thing.
+struct Kind {
+    /// Fewest and most in a field.
+    number: Range<f32>,
+    /// Draws one about the origin.
+    sketch: fn(&Blood, &mut Stream) -> Sketch,
+}
 
 /// A thing about the origin, before it has a place.
 struct Sketch {
