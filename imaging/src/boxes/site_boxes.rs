@@ -88,6 +88,7 @@ mod tests {
     use crate::boxes::image_boxes::ImageBoxes;
     use crate::boxes::samples::{BoxSample, blood, labelled};
     use crate::boxes::{Edges, coco_writing::write_coco, voc::write_voc, yolo::write_yolo};
+    use crate::error::Size;
     use crate::samples::real_sites;
 
     fn load(sample: &BoxSample) -> Result<SiteBoxes, ImagingError> {
@@ -180,6 +181,27 @@ mod tests {
             sample.write(&format!("annotations-voc/{}.xml", image.file.trim_end_matches(".png")), &text);
         }
         assert_eq!(fault(&sample), BoxFault::NoKnownBox.into());
+    }
+
+    #[test]
+    fn instances_are_boxes_of_the_only_class() {
+        let sample = BoxSample::new();
+        for image in BoxSample::images() {
+            let number = |x: u32, y: u32| if (3..5).contains(&x) && y < 7 { [900] } else { [0] };
+            let path = sample.folder().join("instances").join(&image.file);
+            std::fs::create_dir_all(path.parent().expect("below instances")).expect("created");
+            let Size { width, height } = image.size;
+            image::ImageBuffer::from_fn(width, height, |x, y| image::Luma::<u16>(number(x, y)))
+                .save(path)
+                .expect("written");
+        }
+        let names = ClassNames::new(["nucleus"]).expect("a name");
+        let folder = SiteFolder::open(sample.folder(), PatientGrouping::ByManifest).expect("good");
+        let site = folder.load_boxes(&names, &names.all(), 3).expect("good");
+        assert_eq!(boxes(&site), vec![vec![labelled(1, [3.0, 0.0, 5.0, 7.0])]; 3]);
+        assert_eq!(site.train[0].cases[0].pixels.dim(), (3, 12, 16));
+        let error = folder.load_boxes(&names, &names.all(), 2).expect_err("no image has two channels");
+        assert_eq!(*error.fault(), Fault::Channels(2));
     }
 
     #[test]

@@ -156,3 +156,18 @@ fn from_io(error: &io::Error) -> Fault {
 fn at(path: &str, fault: Fault) -> ImagingError {
     ImagingError::new(Place::Annotations(path.into()), fault)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_limit_is_read_and_one_byte_more_is_refused() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("labels.txt");
+        std::fs::write(&path, b"0123456789").expect("written");
+        assert_eq!(read_within(&path, 10), Ok(b"0123456789".to_vec()));
+        assert_eq!(read_within(&path, 9), Err(BoxFault::TooLarge { bytes_max: 9 }.into()));
+        assert_eq!(read_within(&dir.path().join("none.txt"), 9), Err(Fault::Missing));
+    }
+}
