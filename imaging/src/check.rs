@@ -27,7 +27,7 @@ pub fn check(dir: impl Into<PathBuf>, grouping: PatientGrouping, expectation: Op
     report
 }
 
-fn read(dir: PathBuf, grouping: PatientGrouping) -> Result<(Files, Manifest), ImagingError> {
+pub(crate) fn read(dir: PathBuf, grouping: PatientGrouping) -> Result<(Files, Manifest), ImagingError> {
     let files = Files::new(dir)?;
     let manifest = Manifest::read(files.folder(), grouping)?;
     Ok((files, manifest))
@@ -57,21 +57,16 @@ struct ImageFacts {
 impl Check<'_> {
     fn run(mut self, expectation: Option<(u32, u32)>) {
         self.found.append(&mut self.manifest.faults);
-        self.report.train = self.counts(Split::Train);
-        self.report.validation = self.counts(Split::Validation);
+        self.report.train = counts(&self.manifest, Split::Train);
+        self.report.validation = counts(&self.manifest, Split::Validation);
         let examined: Vec<Examined> = self.manifest.rows.par_iter().map(|row| Examined::of(row, &self.files)).collect();
         self.images(&examined, expectation.map(|(_, channels)| channels));
         self.masks(&examined, expectation.map(|(classes, _)| classes));
         self.found.extend(examined.into_iter().flat_map(|row| row.faults));
-        self.unnamed();
+        self.found.extend(unnamed(&self.files, &self.manifest));
         if !self.manifest.knows_patients {
             self.found.push(ImagingError::new(Place::Manifest { line: None }, Fault::ImagesArePatients));
         }
-    }
-
-    fn counts(&self, split: Split) -> Counts {
-        let patients = self.manifest.patients(split);
-        Counts { patients: patients.len(), images: patients.iter().map(Vec::len).sum() }
     }
 
     fn images(&mut self, examined: &[Examined], wanted: Option<u32>) {
@@ -107,19 +102,6 @@ impl Check<'_> {
         self.found.extend(place.map(|place| ImagingError::new(place, fault)));
     }
 
-    /// Files below `images/` that no row names. Hidden files are the system's.
-    fn unnamed(&mut self) {
-        let named: BTreeSet<&str> = self.manifest.rows.iter().map(|row| row.file.as_str()).collect();
-        let mut unnamed = Vec::new();
-        files_below(&self.files.images(), "", DEPTH_MAX, &mut |file| {
-            if !named.contains(file.as_str()) {
-                unnamed.push(ImagingError::new(Place::Image(file), Fault::Unnamed));
-            }
-        });
-        unnamed.sort_by_key(|error| error.place().to_string());
-        self.found.append(&mut unnamed);
-    }
-
     fn folder(&mut self, fault: Fault) {
         self.found.push(ImagingError::new(Place::Folder(self.files.folder().into()), fault));
     }
@@ -141,6 +123,24 @@ impl Examined {
         });
         Self { image: facts, mask: mask.as_ref().map(MaskValues::of), faults }
     }
+}
+
+pub(crate) fn counts(manifest: &Manifest, split: Split) -> Counts {
+    let patients = manifest.patients(split);
+    Counts { patients: patients.len(), images: patients.iter().map(Vec::len).sum() }
+}
+
+/// Files below `images/` that no row names. Hidden files are the system's.
+pub(crate) fn unnamed(files: &Files, manifest: &Manifest) -> Vec<ImagingError> {
+    let named: BTreeSet<&str> = manifest.rows.iter().map(|row| row.file.as_str()).collect();
+    let mut unnamed = Vec::new();
+    files_below(&files.images(), "", DEPTH_MAX, &mut |file| {
+        if !named.contains(file.as_str()) {
+            unnamed.push(ImagingError::new(Place::Image(file), Fault::Unnamed));
+        }
+    });
+    unnamed.sort_by_key(|error| error.place().to_string());
+    unnamed
 }
 
 fn files_below(folder: &Path, prefix: &str, depth: usize, visit: &mut impl FnMut(String)) {

@@ -26,8 +26,8 @@ mod volume;
 
 pub use augment::augment;
 pub use boxes::{
-    BOXES_MAX, BoxCase, BoxExample, BoxFault, BoxPatient, BoxPx, ClassNames, ClassSet, Detection, Edges, LabelledBox,
-    SiteBoxes, augment_boxes,
+    BOXES_MAX, BoxCase, BoxCheckReport, BoxExample, BoxFault, BoxPatient, BoxPx, ClassNames, ClassSet, Detection,
+    Edges, LabelledBox, SiteBoxes, augment_boxes, check_boxes, overlay_boxes,
 };
 pub use cases::{Case, Example, ImageCase, ImageExample, Patient, SiteImages};
 pub use check::check;
@@ -36,7 +36,7 @@ pub use manifest::{PatientGrouping, Split};
 pub use mask_coding::MaskCoding;
 pub use of_plan::{Prediction, augmented, picture, prepare};
 pub use overlay::overlay;
-pub use phantom::{SynthPlan, SynthSite, SynthTask, synth};
+pub use phantom::{BoxFormat, SynthPlan, SynthSite, SynthTask, synth};
 pub use preparation::Preparation;
 pub use report::{CheckReport, Counts, FINDINGS_MAX, Finding, IntensityRange, Severity};
 pub use site_folder::SiteFolder;

@@ -109,11 +109,16 @@ impl FileName {
 
     /// The mask's name: the same, ending in `.png`.
     pub(crate) fn mask(&self) -> Self {
+        self.with_ending("png")
+    }
+
+    /// The same, ending in `.` and `ending`.
+    pub(crate) fn with_ending(&self, ending: &str) -> Self {
         let stem = match self.0.rsplit_once('.') {
-            Some((stem, ending)) if !ending.contains('/') => stem,
+            Some((stem, known)) if !known.contains('/') => stem,
             _ => &self.0,
         };
-        Self(format!("{stem}.png"))
+        Self(format!("{stem}.{ending}"))
     }
 }
 

@@ -4,13 +4,13 @@
 
 use crate::ImageCase;
 use image::{ImageFormat, Rgb, RgbImage};
-use ndarray::Array2;
+use ndarray::{Array2, Array3};
 use std::io::Cursor;
 
 /// Green: the outline that a person drew.
-const TRUTH: Rgb<u8> = Rgb([40, 220, 90]);
+pub(crate) const TRUTH: Rgb<u8> = Rgb([40, 220, 90]);
 /// Magenta: the outline of the network. Both are told apart by people who see no red or no green.
-const PREDICTION: Rgb<u8> = Rgb([230, 60, 230]);
+pub(crate) const PREDICTION: Rgb<u8> = Rgb([230, 60, 230]);
 /// White: where both run.
 const AGREED: Rgb<u8> = Rgb([255; 3]);
 /// Images with a shorter longest side are shown at double size.
@@ -19,18 +19,29 @@ const SMALL_PX: usize = 400;
 /// `case` in grey as PNG, the true outline green, that of `prediction` magenta, white where both run; at double size if
 /// small. A prediction of another size is left out. An image without pixels gives a PNG of one black pixel.
 pub fn overlay(case: &ImageCase, prediction: &Array2<u8>) -> Vec<u8> {
-    let (height, width) = case.mask.dim();
+    let (mut picture, zoom) = canvas(&case.pixels);
+    draw(&mut picture, &case.mask, zoom, TRUTH);
+    if prediction.dim() == case.mask.dim() {
+        draw(&mut picture, prediction, zoom, PREDICTION);
+    }
+    png(&picture)
+}
+
+/// `pixels` in grey, and how many pixels of the picture one of theirs has: 2 if they are few. An image without pixels
+/// gives one black pixel.
+pub(crate) fn canvas(pixels: &Array3<f32>) -> (RgbImage, usize) {
+    let (_, height, width) = pixels.dim();
     let zoom = if height.max(width) < SMALL_PX { 2 } else { 1 };
-    let grey = Grey::of(case);
+    let grey = Grey::of(pixels);
     let mut picture = RgbImage::new((width * zoom).max(1) as u32, (height * zoom).max(1) as u32);
     for (x, y, pixel) in picture.enumerate_pixels_mut() {
         let value = grey.at(y as usize / zoom, x as usize / zoom);
         *pixel = Rgb([value; 3]);
     }
-    draw(&mut picture, &case.mask, zoom, TRUTH);
-    if prediction.dim() == case.mask.dim() {
-        draw(&mut picture, prediction, zoom, PREDICTION);
-    }
+    (picture, zoom)
+}
+
+pub(crate) fn png(picture: &RgbImage) -> Vec<u8> {
     let mut bytes = Vec::new();
     picture.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).expect("memory takes any PNG of 8-bit colour");
     bytes
@@ -38,21 +49,21 @@ pub fn overlay(case: &ImageCase, prediction: &Array2<u8>) -> Vec<u8> {
 
 /// The mean of the channels, stretched to the image's own range.
 struct Grey<'a> {
-    case: &'a ImageCase,
+    pixels: &'a Array3<f32>,
     low: f32,
     high: f32,
 }
 
 impl<'a> Grey<'a> {
-    fn of(case: &'a ImageCase) -> Self {
-        let finite = || case.pixels.iter().copied().filter(|value| value.is_finite());
-        Self { case, low: finite().fold(f32::INFINITY, f32::min), high: finite().fold(f32::NEG_INFINITY, f32::max) }
+    fn of(pixels: &'a Array3<f32>) -> Self {
+        let finite = || pixels.iter().copied().filter(|value| value.is_finite());
+        Self { pixels, low: finite().fold(f32::INFINITY, f32::min), high: finite().fold(f32::NEG_INFINITY, f32::max) }
     }
 
     /// Black outside.
     fn at(&self, y: usize, x: usize) -> u8 {
-        let channels = self.case.pixels.dim().0;
-        let values = (0..channels).filter_map(|channel| self.case.pixels.get([channel, y, x]));
+        let channels = self.pixels.dim().0;
+        let values = (0..channels).filter_map(|channel| self.pixels.get([channel, y, x]));
         let mean = values.sum::<f32>() / channels.max(1) as f32;
         // A cast of NaN, which a constant image gives, is 0.
         ((mean - self.low) / (self.high - self.low) * 255.0).round() as u8
@@ -77,7 +88,6 @@ fn draw(picture: &mut RgbImage, mask: &Array2<u8>, zoom: usize, colour: Rgb<u8>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::Array3;
 
     fn square(from: usize, to: usize) -> Array2<u8> {
         Array2::from_shape_fn((30, 40), |(y, x)| u8::from((from..to).contains(&y) && (from..to).contains(&x)))

@@ -116,15 +116,24 @@ impl CheckReport {
 
     /// Counts and, below the limit, lists `found`: errors before warnings, each in the order given.
     pub(crate) fn list(&mut self, found: &[ImagingError]) {
-        let of = |severity| found.iter().filter(move |error| Finding::severity(error.fault()) == severity);
-        self.errors = of(Severity::Error).count();
-        self.warnings = of(Severity::Warning).count();
-        self.findings =
-            of(Severity::Error).chain(of(Severity::Warning)).take(FINDINGS_MAX).map(Finding::from).collect();
+        self.errors = Finding::count(found, Severity::Error);
+        self.warnings = Finding::count(found, Severity::Warning);
+        self.findings = Finding::first(found);
     }
 }
 
 impl Finding {
+    /// How many of `found` are as bad as `severity`.
+    pub(crate) fn count(found: &[ImagingError], severity: Severity) -> usize {
+        found.iter().filter(|error| Self::severity(error.fault()) == severity).count()
+    }
+
+    /// The first of `found` below the limit: errors before warnings, each in the order given.
+    pub(crate) fn first(found: &[ImagingError]) -> Vec<Self> {
+        let of = |severity| found.iter().filter(move |error| Self::severity(error.fault()) == severity);
+        of(Severity::Error).chain(of(Severity::Warning)).take(FINDINGS_MAX).map(Self::from).collect()
+    }
+
     fn severity(fault: &Fault) -> Severity {
         match fault {
             Fault::EmptyMasks { .. } | Fault::ChannelsDiffer { .. } | Fault::Unnamed | Fault::ImagesArePatients => {

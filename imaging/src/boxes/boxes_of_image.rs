@@ -57,8 +57,8 @@ pub(crate) struct Placed {
     pub(crate) clipped: usize,
     /// Boxes without area inside.
     pub(crate) dropped: usize,
-    /// Boxes of classes that this site is not said to label.
-    pub(crate) unlabelled: usize,
+    /// Boxes of classes that this site is not said to label, by class.
+    pub(crate) unlabelled: BTreeMap<u8, usize>,
 }
 
 impl Objects {
@@ -80,7 +80,7 @@ impl Objects {
         for object in &self.objects {
             match labelled.contains(object.class) {
                 true => placed.add(object, image),
-                false => placed.unlabelled += 1,
+                false => *placed.unlabelled.entry(object.class).or_default() += 1,
             }
         }
         Ok(placed)
@@ -103,6 +103,11 @@ impl Placed {
 }
 
 impl RawEdges {
+    pub(crate) fn of(bbox: &BoxPx) -> Self {
+        let Edges { left, top, right, bottom } = bbox.edges();
+        Self { left: left.into(), top: top.into(), right: right.into(), bottom: bottom.into() }
+    }
+
     /// None for what is no number, turned round, or without area in the image.
     fn inside(&self, image: Size) -> Option<BoxPx> {
         let edges = Edges {
@@ -187,7 +192,7 @@ mod tests {
         let objects = vec![Object { class: 2, edges, counts: Counts::Fully }];
         let objects = Objects { size: Some(IMAGE), objects, ..Objects::default() };
         let placed = objects.place(IMAGE, &names.only(["a"]).expect("a class")).expect("the same size");
-        assert_eq!((placed.boxes.len(), placed.unlabelled), (0, 1));
+        assert_eq!((placed.boxes.len(), placed.unlabelled), (0, BTreeMap::from([(2, 1)])));
         let image = Size { width: 50, height: 100 };
         assert_eq!(objects.place(image, &names.all()), Err(BoxFault::Size { image, annotated: IMAGE }));
     }

@@ -1,6 +1,7 @@
 //! The classes of a study by name, and which of them a site has looked for.
 
 use super::fault::BoxFault;
+use crate::error::{ImagingError, Place};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -78,6 +79,12 @@ impl ClassNames {
         exact.or_else(nearly).unwrap_or(Known::Not)
     }
 
+    /// That a file writes class `class` as `name`, which is not quite its name.
+    pub(crate) fn nearly(&self, name: &str, class: u8) -> ImagingError {
+        let class = self.name(class).unwrap_or_default().to_owned();
+        ImagingError::new(Place::Category(name.into()), BoxFault::NearlyAClass { class }.into())
+    }
+
     fn numbers(&self) -> impl Iterator<Item = u8> {
         (1..=u8::MAX).take(self.0.len())
     }
@@ -105,9 +112,11 @@ impl ClassSet {
     }
 }
 
-/// Letters and digits alone, in lower case: `White_Cell` and `white cell` are one name.
+/// In lower case, without what joins words: `White_Cell` and `white-cell` are one name, `ER+` and `ER-` are two.
 fn folded(name: &str) -> String {
-    name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    let joined: String = name.to_lowercase().split(|sign: char| sign.is_whitespace() || sign == '_').collect();
+    let parts: Vec<&str> = joined.split('-').collect();
+    if parts.iter().all(|part| !part.is_empty()) { parts.concat() } else { joined }
 }
 
 #[cfg(test)]
@@ -138,6 +147,7 @@ mod tests {
         for names in [vec![], vec![""], vec![" a"], vec!["a", "a"], vec!["a b", "A_B"], vec![long.as_str()]] {
             assert_eq!(ClassNames::new(names.clone()), Err(BoxFault::ClassNames), "{names:?}");
         }
+        assert!(ClassNames::new(["ER+", "ER-", "ER"]).is_ok());
         let many = |count: usize| ClassNames::new((0..count).map(|number| format!("c{number}")));
         assert_eq!(many(255).expect("as many as a byte holds").all().len(), 255);
         assert_eq!(many(256), Err(BoxFault::ClassNames));

@@ -7,10 +7,12 @@ mod anatomy;
 mod outline;
 mod scanner;
 mod section;
+mod smear;
+mod smear_site;
 mod synth_plan;
 mod texture;
 
-pub use synth_plan::{SynthPlan, SynthTask};
+pub use synth_plan::{BoxFormat, SynthPlan, SynthTask};
 
 use crate::error::{Fault, ImagingError, Place};
 use crate::manifest::{MANIFEST, Split};
@@ -38,6 +40,8 @@ pub struct SynthSite {
     pub validation_patients: usize,
     /// Images of both.
     pub images: usize,
+    /// Classes of boxes that it labels, by name; none where the task has masks.
+    pub labelled: Vec<String>,
 }
 
 /// Writes one folder a site below `dir`, which is made if absent. Nothing is overwritten.
@@ -51,12 +55,17 @@ pub fn synth(dir: impl AsRef<Path>, plan: &SynthPlan) -> Result<Vec<SynthSite>, 
     if let Some(site) = sites.iter().find(|site| site.folder.exists()) {
         return Err(at(&site.folder, Fault::Exists));
     }
-    sites.iter().map(Site::write).collect()
+    let write = match plan.task {
+        SynthTask::Segmentation => Site::write,
+        SynthTask::Detection => smear_site::write,
+    };
+    sites.iter().map(write).collect()
 }
 
 /// One hospital about to be written.
 struct Site<'a> {
     plan: &'a SynthPlan,
+    index: usize,
     name: String,
     folder: PathBuf,
     key: StreamKey,
@@ -82,7 +91,7 @@ impl<'a> Site<'a> {
         let key = StreamKey::from_public_seed(plan.seed).derive(&name);
         let scanner = Scanner::draw(index, &mut stream(&key.derive("scanner"), 0));
         let (train, validation) = plan.patients_of(index);
-        Self { plan, folder: dir.join(&name), name, key, scanner, train, validation }
+        Self { plan, index, folder: dir.join(&name), name, key, scanner, train, validation }
     }
 
     fn write(&self) -> Result<SynthSite, ImagingError> {
@@ -103,6 +112,7 @@ impl<'a> Site<'a> {
             train_patients: self.train,
             validation_patients: self.validation,
             images: rows.len(),
+            labelled: Vec::new(),
         })
     }
 
@@ -148,7 +158,7 @@ impl<'a> Site<'a> {
     }
 }
 
-fn manifest(path: &Path, rows: &[Row]) -> Result<(), io::ErrorKind> {
+fn manifest(path: &Path, rows: &[impl Serialize]) -> Result<(), io::ErrorKind> {
     let mut writer = csv::Writer::from_path(path).map_err(|error| csv_kind(&error))?;
     rows.iter().try_for_each(|row| writer.serialize(row)).map_err(|error| csv_kind(&error))?;
     writer.flush().map_err(|error| error.kind())
@@ -199,7 +209,7 @@ mod tests {
     }
 
     /// Digest of the names and bytes of everything below `folder`.
-    fn digest(folder: &Path) -> Digest {
+    pub(super) fn digest(folder: &Path) -> Digest {
         let mut files = Vec::new();
         let mut folders = vec![folder.to_path_buf()];
         while let Some(next) = folders.pop() {
@@ -217,7 +227,7 @@ mod tests {
         hasher.finish()
     }
 
-    fn written(plan: &SynthPlan, threads: usize) -> (tempfile::TempDir, Vec<SynthSite>) {
+    pub(super) fn written(plan: &SynthPlan, threads: usize) -> (tempfile::TempDir, Vec<SynthSite>) {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         let sites = pool.install(|| synth(dir.path(), plan)).expect("written");

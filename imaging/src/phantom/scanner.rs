@@ -38,9 +38,9 @@ pub(crate) struct Scanner {
 /// What stays the same through all slices of one patient.
 #[derive(Debug)]
 pub(crate) struct Sitting {
-    texture: Texture,
+    pub(super) texture: Texture,
     /// Where the receiving coil lies: on the chest, never twice at the same place.
-    coil: Point,
+    pub(super) coil: Point,
 }
 
 impl Sitting {
@@ -67,11 +67,21 @@ impl Scanner {
 
     /// The picture of a section, `size` pixels a side, as stored.
     pub(crate) fn picture(&self, section: &Section, sitting: &Sitting, size: usize, stream: &mut Stream) -> Array2<u8> {
-        let Sitting { texture, coil } = sitting;
+        self.exposed(|point| section.signal(point, &sitting.texture), sitting.coil, size, stream)
+    }
+
+    /// The picture of any signal, lit from `lamp` unevenly, as stored.
+    pub(super) fn exposed(
+        &self,
+        signal: impl Fn(Point) -> f32,
+        lamp: Point,
+        size: usize,
+        stream: &mut Stream,
+    ) -> Array2<u8> {
         let signal = Array2::from_shape_fn((size, size), |place| {
             let point = self.point(place, size);
-            let reach = (-(point.x - coil.x).hypot(point.y - coil.y) / COIL_REACH).exp();
-            section.signal(point, texture) * (0.45 + 1.1 * reach)
+            let reach = (-(point.x - lamp.x).hypot(point.y - lamp.y) / COIL_REACH).exp();
+            signal(point) * (0.45 + 1.1 * reach)
         });
         let blurred = blur(&signal, self.blur_px * size as f32 / 128.0);
         let mut picture = Array2::zeros((size, size));
@@ -101,12 +111,19 @@ impl Scanner {
         (shown * 255.0).round() as u8
     }
 
-    fn is_open(&self, place: (usize, usize), size: usize) -> bool {
+    /// Whether `point` is in the picture, and further than `margin` from its edge.
+    pub(super) fn shows(&self, point: Point, margin: f32) -> bool {
+        let (x, y) = (point.x * self.zoom, point.y * self.zoom);
+        let in_frame = x.abs().max(y.abs()) <= 1.0 - margin;
+        in_frame && self.shutter.is_none_or(|radius| x.hypot(y) <= radius - margin)
+    }
+
+    pub(super) fn is_open(&self, place: (usize, usize), size: usize) -> bool {
         let Point { x, y } = centred(place, size);
         self.shutter.is_none_or(|radius| x.hypot(y) <= radius)
     }
 
-    fn point(&self, place: (usize, usize), size: usize) -> Point {
+    pub(super) fn point(&self, place: (usize, usize), size: usize) -> Point {
         let Point { x, y } = centred(place, size);
         Point { x: x / self.zoom, y: y / self.zoom }
     }

@@ -52,7 +52,7 @@ impl Layer {
     }
 
     /// The signal with this organ over `under`.
-    fn paint(&self, under: f32, spot: &Spot) -> f32 {
+    pub(super) fn paint(&self, under: f32, spot: &Spot) -> f32 {
         let cover = cover(&self.outline, spot.point);
         if cover == 0.0 {
             return under;
@@ -82,7 +82,7 @@ impl Section {
 }
 
 /// The texture at one place, the same for all organs there.
-struct Spot {
+pub(super) struct Spot {
     point: Point,
     cloud: f32,
     grain: f32,
@@ -90,7 +90,7 @@ struct Spot {
 }
 
 impl Spot {
-    fn new(point: Point, texture: &Texture) -> Self {
+    pub(super) fn new(point: Point, texture: &Texture) -> Self {
         let Point { x, y } = point;
         // Turned, so that vessels do not follow the lattice.
         let (u, v) = (8.0 * x + 6.0 * y + 31.0, 8.0 * y - 6.0 * x);

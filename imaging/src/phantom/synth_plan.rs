@@ -1,5 +1,7 @@
 //! What phantoms are asked for.
 
+use super::smear_site;
+use crate::boxes::ClassNames;
 use serde::Serialize;
 use std::ops::RangeInclusive;
 
@@ -8,6 +10,8 @@ const SITES_MAX: u32 = 10_000;
 const PATIENTS_MAX: u32 = 1000;
 const SLICES_MAX: u32 = 100;
 const SIZE_PX: RangeInclusive<u32> = 32..=1024;
+/// Smallest side with boxes: below it a speck is a pixel or two, and its box says nothing.
+const BOXED_PX_MIN: u32 = 96;
 
 /// Where in the range of patients each site lies, by its number: hospitals are unequal.
 const SHARES: [f32; 4] = [0.67, 0.33, 0.0, 1.0];
@@ -18,7 +22,7 @@ const SHARES: [f32; 4] = [0.67, 0.33, 0.0, 1.0];
 pub struct SynthPlan {
     /// Site folders, 1 to 10,000.
     pub sites: u32,
-    /// What their masks show.
+    /// What their masks or boxes show.
     pub task: SynthTask,
     /// The same seed gives the same bytes.
     pub seed: u64,
@@ -26,10 +30,24 @@ pub struct SynthPlan {
     pub train_patients: RangeInclusive<u32>,
     /// Fewest and most patients to measure on at one site.
     pub validation_patients: RangeInclusive<u32>,
-    /// Images of one patient.
+    /// Images of one patient; for detection every second patient has one more.
     pub slices_per_patient: u32,
     /// Side of the square images.
     pub size_px: u32,
+    /// Files with boxes that are written for detection; of several a loader takes the first.
+    pub box_formats: Vec<BoxFormat>,
+}
+
+/// How boxes are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BoxFormat {
+    /// `annotations.coco.json`
+    Coco,
+    /// `annotations-voc/`, one XML an image.
+    Voc,
+    /// `labels-yolo/`, one text an image, and `classes.txt`.
+    Yolo,
 }
 
 /// What phantoms are for.
@@ -38,6 +56,9 @@ pub struct SynthPlan {
 pub enum SynthTask {
     /// Segmentation: the cavity of the left ventricle, class 1.
     Segmentation,
+    /// Detection: `cell`, `blob` and `speck` in blood smears. The second of every four sites does not label specks,
+    /// though it has them. See [`SynthPlan::detection`].
+    Detection,
 }
 
 impl Default for SynthPlan {
@@ -50,6 +71,7 @@ impl Default for SynthPlan {
             validation_patients: 4..=6,
             slices_per_patient: 6,
             size_px: 128,
+            box_formats: vec![BoxFormat::Coco],
         }
     }
 }
@@ -66,17 +88,36 @@ impl SynthPlan {
         }
     }
 
+    /// Four laboratories with 20 to 28 smears each.
+    pub fn detection() -> Self {
+        Self {
+            task: SynthTask::Detection,
+            train_patients: 5..=7,
+            validation_patients: 3..=4,
+            slices_per_patient: 2,
+            ..Self::default()
+        }
+    }
+
+    /// The classes of phantoms with boxes.
+    pub fn box_classes() -> ClassNames {
+        smear_site::classes()
+    }
+
     /// Whether every number is within its limits.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let patients = |range: &RangeInclusive<u32>| {
             *range.start() >= 1 && range.start() <= range.end() && *range.end() <= PATIENTS_MAX
         };
+        let boxes = self.task == SynthTask::Detection;
         let rules = [
             ((1..=SITES_MAX).contains(&self.sites), "sites must be 1 to 10000"),
             (patients(&self.train_patients), "training patients must be a range within 1 to 1000"),
             (patients(&self.validation_patients), "validation patients must be a range within 1 to 1000"),
             ((1..=SLICES_MAX).contains(&self.slices_per_patient), "slices must be 1 to 100"),
             (SIZE_PX.contains(&self.size_px), "the side must be 32 to 1024 pixels"),
+            (!boxes || self.size_px >= BOXED_PX_MIN, "the side must be 96 to 1024 pixels where there are boxes"),
+            (!boxes || !self.box_formats.is_empty(), "boxes need a format to be written in"),
         ];
         rules.iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, what)| Err(*what))
     }
@@ -120,5 +161,8 @@ mod tests {
         refuses(|plan| plan.slices_per_patient = SLICES_MAX + 1);
         refuses(|plan| plan.size_px = 31);
         refuses(|plan| plan.size_px = 1025);
+        refuses(|plan| *plan = SynthPlan { size_px: BOXED_PX_MIN - 1, ..SynthPlan::detection() });
+        refuses(|plan| *plan = SynthPlan { box_formats: Vec::new(), ..SynthPlan::detection() });
+        assert_eq!(SynthPlan::detection().check(), Ok(()));
     }
 }
