@@ -7,6 +7,7 @@
 mod augment;
 mod cases;
 mod check;
+mod corrupt;
 mod error;
 mod manifest;
 mod mask_coding;
@@ -25,6 +26,7 @@ mod volume;
 pub use augment::augment;
 pub use cases::{Case, Example, Patient, SiteImages};
 pub use check::check;
+pub use corrupt::{Corruption, CorruptionFamily, CorruptionSeverity, UnknownCorruption, corrupt, corrupt_volume};
 pub use error::{DECODED_BYTES_MAX, Fault, ImagingError, Place, ROWS_MAX, SIDE_PX_MAX, Size};
 pub use manifest::{PatientGrouping, Split};
 pub use mask_coding::MaskCoding;
