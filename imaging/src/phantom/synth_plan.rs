@@ -26,9 +26,9 @@ pub struct SynthPlan {
     pub train_patients: RangeInclusive<u32>,
     /// Fewest and most patients to measure on at one site.
     pub validation_patients: RangeInclusive<u32>,
-    /// Images of one patient.
+    /// Images of one patient; of a volume its slices.
     pub slices_per_patient: u32,
-    /// Side of the square images.
+    /// Side of the square images or slices.
     pub size_px: u32,
 }
 
@@ -38,6 +38,8 @@ pub struct SynthPlan {
 pub enum SynthTask {
     /// Segmentation: the cavity of the left ventricle, class 1.
     Segmentation,
+    /// Segmentation of volumes, one for each patient: the front part, class 1, and the back part, class 2, of a body.
+    VolumeSegmentation,
 }
 
 impl Default for SynthPlan {
@@ -62,6 +64,18 @@ impl SynthPlan {
             validation_patients: 20..=30,
             slices_per_patient: 2,
             size_px: 64,
+            ..Self::default()
+        }
+    }
+
+    /// Four hospitals of eight to twelve patients with one volume each, 24 x 32 x 32 voxels.
+    pub fn volumes() -> Self {
+        Self {
+            task: SynthTask::VolumeSegmentation,
+            train_patients: 6..=9,
+            validation_patients: 2..=3,
+            slices_per_patient: 24,
+            size_px: 32,
             ..Self::default()
         }
     }

@@ -17,6 +17,7 @@ pub use augment::{VolumeAugmentation, VolumeAxis, augment_volume};
 pub use case::{SiteVolumes, VolumeCase, VolumeExample, VolumePatient};
 pub use fault::VolumeFault;
 pub use folder::LABEL_TOLERANCE;
+pub(crate) use folder::LABELS;
 pub use grid::{CORNER_TOLERANCE_VOXELS, Grid};
 pub use nifti::{HEADER_BYTES_MAX, VOXELS_MAX, Volume, VoxelType};
 pub use preparation::VolumePreparation;
