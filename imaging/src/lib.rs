@@ -36,7 +36,7 @@ pub use preparation::Preparation;
 pub use report::{CheckReport, Counts, FINDINGS_MAX, Finding, IntensityRange, Severity};
 pub use site_folder::SiteFolder;
 pub use volume::{
-    CORNER_TOLERANCE_VOXELS, Grid, HEADER_BYTES_MAX, LABEL_TOLERANCE, SiteVolumes, SpacingMm, VOXELS_MAX, Volume,
-    VolumeAugmentation, VolumeAxis, VolumeCase, VolumeExample, VolumeFault, VolumePatient, VolumePreparation,
-    VoxelType, augment_volume,
+    CORNER_TOLERANCE_VOXELS, Grid, HEADER_BYTES_MAX, LABEL_TOLERANCE, SITE_VOXELS_MAX, SiteVolumes, SpacingMm,
+    VOXELS_MAX, Volume, VolumeAugmentation, VolumeAxis, VolumeCase, VolumeExample, VolumeFault, VolumePatient,
+    VolumePreparation, VoxelType, augment_volume,
 };

@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_finer_grid_shows_the_same_bodies() {
         let (_a, coarse) = sites(&SynthPlan::volumes());
-        let (_b, fine) = sites(&SynthPlan { size_px: 64, slices_per_patient: 48, ..SynthPlan::volumes() });
+        let (_b, fine) = sites(&SynthPlan { size_px: 48, slices_per_patient: 36, ..SynthPlan::volumes() });
         let foreground = |case: &VolumeCase| {
             case.labels.iter().filter(|class| **class > 0).count() as f64 * case.spacing.voxel_mm3()
         };
