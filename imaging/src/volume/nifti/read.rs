@@ -118,6 +118,7 @@ mod tests {
     use crate::volume::nifti::write::encode;
     use crate::volume::{Grid, SpacingMm, VoxelType};
     use flate2::{Compression, write::GzEncoder};
+    use proptest::prelude::*;
     use std::collections::BTreeMap;
     use std::io::Write as _;
 
@@ -231,5 +232,19 @@ mod tests {
         extended.splice(352..352, [1; 48]);
         extended[108..112].copy_from_slice(&400f32.to_le_bytes());
         assert_eq!(read_bytes(&extended), Ok(small()));
+    }
+
+    proptest! {
+        /// Eight bytes anywhere in a file, plain or compressed: it is read or refused, and what is read is finite.
+        #[test]
+        fn damage_anywhere_only_errs(at in 0usize..440, damage: [u8; 8], compressed: bool) {
+            let mut file = if compressed { gzip(&bytes()) } else { bytes() };
+            let at = at % (file.len() - damage.len());
+            file[at..at + damage.len()].copy_from_slice(&damage);
+            if let Ok(volume) = read_bytes(&file) {
+                prop_assert!(volume.voxels.iter().all(|value| value.is_finite()));
+                prop_assert_eq!(volume.voxels.shape(), &volume.grid.shape()[..]);
+            }
+        }
     }
 }
