@@ -8,6 +8,7 @@ mod augment;
 mod boxes;
 mod cases;
 mod check;
+mod corrupt;
 mod error;
 mod manifest;
 mod mask_coding;
@@ -31,6 +32,7 @@ pub use boxes::{
 };
 pub use cases::{Case, Example, ImageCase, ImageExample, Patient, SiteImages};
 pub use check::check;
+pub use corrupt::{Corruption, CorruptionFamily, CorruptionSeverity, UnknownCorruption, corrupt, corrupt_volume};
 pub use error::{DECODED_BYTES_MAX, Fault, ImagingError, Place, ROWS_MAX, SIDE_PX_MAX, Size};
 pub use manifest::{PatientGrouping, Split};
 pub use mask_coding::MaskCoding;
@@ -41,7 +43,7 @@ pub use preparation::Preparation;
 pub use report::{CheckReport, Counts, FINDINGS_MAX, Finding, IntensityRange, Severity};
 pub use site_folder::SiteFolder;
 pub use volume::{
-    CORNER_TOLERANCE_VOXELS, Grid, HEADER_BYTES_MAX, LABEL_TOLERANCE, SiteVolumes, SpacingMm, VOXELS_MAX, Volume,
-    VolumeAugmentation, VolumeAxis, VolumeCase, VolumeExample, VolumeFault, VolumePatient, VolumePreparation,
-    VoxelType, augment_volume,
+    CORNER_TOLERANCE_VOXELS, Grid, HEADER_BYTES_MAX, LABEL_TOLERANCE, SITE_VOXELS_MAX, SiteVolumes, SpacingMm,
+    VOXELS_MAX, Volume, VolumeAugmentation, VolumeAxis, VolumeCase, VolumeExample, VolumeFault, VolumePatient,
+    VolumePreparation, VoxelType, augment_volume,
 };

@@ -11,12 +11,14 @@ mod smear;
 mod smear_site;
 mod synth_plan;
 mod texture;
+mod volume;
 
 pub use synth_plan::{BoxFormat, SynthPlan, SynthTask};
 
 use crate::error::{Fault, ImagingError, Place};
 use crate::manifest::{MANIFEST, Split};
 use crate::site_folder::{IMAGES, MASKS};
+use crate::volume::LABELS;
 use anatomy::Anatomy;
 use image::GrayImage;
 use ndarray::Array2;
@@ -25,6 +27,7 @@ use scanner::{Scanner, Sitting};
 use serde::Serialize;
 use std::io;
 use std::path::{Path, PathBuf};
+use volume::VolumePhantom;
 use wardround_plan::{Purpose, RoundNumber, Stream, StreamKey};
 
 /// One site folder that was written.
@@ -95,12 +98,15 @@ impl<'a> Site<'a> {
     }
 
     fn write(&self) -> Result<SynthSite, ImagingError> {
-        for folder in [self.folder.join(IMAGES), self.folder.join(MASKS)] {
+        for folder in [self.folder.join(IMAGES), self.folder.join(self.labels_folder())] {
             std::fs::create_dir_all(&folder).map_err(|error| at(&folder, Fault::Write(error.kind())))?;
         }
         let patients: Vec<Vec<Row>> = (0..self.train + self.validation)
             .into_par_iter()
-            .map(|index| self.patient(index))
+            .map(|index| match self.plan.task {
+                SynthTask::Segmentation => self.patient(index),
+                SynthTask::VolumeSegmentation => self.volume(index).map(|row| vec![row]),
+            })
             .collect::<Result<_, _>>()?;
         let rows: Vec<Row> = patients.into_iter().flatten().collect();
         // Last, so that a folder with a manifest is whole.
@@ -134,13 +140,43 @@ impl<'a> Site<'a> {
                 width: self.plan.size_px,
                 height: self.plan.size_px,
                 foreground_pixels: mask.iter().filter(|class| **class > 0).count(),
-                split: if index < self.train { Split::Train } else { Split::Validation }.as_str(),
+                split: self.split(index),
             };
             self.save(IMAGES, &row.file, &picture)?;
             self.save(MASKS, &row.file, &mask.mapv(|class| class * u8::MAX))?;
             Ok(row)
         };
         (0..slices).map(row).collect()
+    }
+
+    fn volume(&self, index: usize) -> Result<Row, ImagingError> {
+        let name = format!("phantom-{:03}", index + 1);
+        let mut person = stream(&self.key.derive(&name), 0);
+        let side = self.plan.size_px as usize;
+        let shape = [self.plan.slices_per_patient as usize, side, side];
+        let phantom = VolumePhantom::draw(self.index, &self.key, &mut person, shape);
+        let row = Row {
+            file: format!("{name}.nii.gz"),
+            patient: name,
+            width: self.plan.size_px,
+            height: self.plan.size_px,
+            foreground_pixels: phantom.foreground(),
+            split: self.split(index),
+        };
+        let path = |folder: &str| self.folder.join(folder).join(&row.file);
+        phantom.save(&path(IMAGES), &path(self.labels_folder()))?;
+        Ok(row)
+    }
+
+    fn labels_folder(&self) -> &'static str {
+        match self.plan.task {
+            SynthTask::Segmentation => MASKS,
+            SynthTask::VolumeSegmentation => LABELS,
+        }
+    }
+
+    fn split(&self, index: usize) -> &'static str {
+        if index < self.train { Split::Train } else { Split::Validation }.as_str()
     }
 
     fn save(&self, folder: &str, file: &str, pixels: &Array2<u8>) -> Result<(), ImagingError> {
@@ -239,6 +275,9 @@ mod tests {
         let (one, _) = written(&small(), 1);
         let (four, _) = written(&small(), 4);
         assert_eq!(digest(one.path()), digest(four.path()));
+        let volumes = SynthPlan { sites: 2, ..SynthPlan::volumes() };
+        let ((few, _), (many, _)) = (written(&volumes, 1), written(&volumes, 4));
+        assert_eq!(digest(few.path()), digest(many.path()));
         let (other, _) = written(&SynthPlan { seed: 2, ..small() }, 2);
         assert_ne!(digest(one.path()), digest(other.path()));
         let (alone, _) = written(&SynthPlan { sites: 1, ..small() }, 2);

@@ -187,7 +187,7 @@ fn centred((y, x): (usize, usize), size: usize) -> Point {
 }
 
 /// Two independent standard normal numbers (Box and Muller).
-fn normal_pair(stream: &mut Stream) -> (f32, f32) {
+pub(super) fn normal_pair(stream: &mut Stream) -> (f32, f32) {
     let radius = (-2.0 * (1.0 - stream.random::<f32>()).ln()).sqrt();
     let angle = TAU * stream.random::<f32>();
     (radius * angle.cos(), radius * angle.sin())

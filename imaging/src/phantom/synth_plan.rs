@@ -30,9 +30,9 @@ pub struct SynthPlan {
     pub train_patients: RangeInclusive<u32>,
     /// Fewest and most patients to measure on at one site.
     pub validation_patients: RangeInclusive<u32>,
-    /// Images of one patient; for detection every second patient has one more.
+    /// Images of one patient, for detection one more for every second patient; of a volume its slices.
     pub slices_per_patient: u32,
-    /// Side of the square images.
+    /// Side of the square images or slices.
     pub size_px: u32,
     /// Files with boxes that are written for detection; of several a loader takes the first.
     pub box_formats: Vec<BoxFormat>,
@@ -59,6 +59,8 @@ pub enum SynthTask {
     /// Detection: `cell`, `blob` and `speck` in blood smears. The second of every four sites does not label specks,
     /// though it has them. See [`SynthPlan::detection`].
     Detection,
+    /// Segmentation of volumes, one for each patient: the front part, class 1, and the back part, class 2, of a body.
+    VolumeSegmentation,
 }
 
 impl Default for SynthPlan {
@@ -95,6 +97,18 @@ impl SynthPlan {
             train_patients: 5..=7,
             validation_patients: 3..=4,
             slices_per_patient: 2,
+            ..Self::default()
+        }
+    }
+
+    /// Four hospitals of eight to twelve patients with one volume each, 24 x 32 x 32 voxels.
+    pub fn volumes() -> Self {
+        Self {
+            task: SynthTask::VolumeSegmentation,
+            train_patients: 6..=9,
+            validation_patients: 2..=3,
+            slices_per_patient: 24,
+            size_px: 32,
             ..Self::default()
         }
     }

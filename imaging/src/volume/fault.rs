@@ -1,6 +1,6 @@
 //! What can be wrong with a volume, without any name; beside [`Fault`](crate::Fault), which holds the rest.
 
-use super::folder::LABEL_TOLERANCE;
+use super::folder::{LABEL_TOLERANCE, SITE_VOXELS_MAX};
 use super::grid::CORNER_TOLERANCE_VOXELS;
 use super::nifti::{HEADER_BYTES_MAX, VOXELS_MAX};
 
@@ -30,6 +30,9 @@ pub enum VolumeFault {
     /// More voxels than this program takes.
     #[error("holds more than {VOXELS_MAX} voxels")]
     TooLarge,
+    /// More voxels at one site than are held in memory at once.
+    #[error("holds volumes of more than {SITE_VOXELS_MAX} voxels together")]
+    SiteTooLarge,
     /// Voxels begin at a place where they cannot.
     #[error("says that its voxels begin before byte 352 or beyond byte {HEADER_BYTES_MAX}")]
     Offset,
@@ -78,6 +81,7 @@ impl VolumeFault {
             Self::Axes { .. } => "export one volume a file; of a series, choose one frame",
             Self::Empty => "export it again, or remove its row",
             Self::TooLarge => "crop it or resample it to fewer voxels",
+            Self::SiteTooLarge => "make several site folders, or crop or resample the volumes",
             Self::Offset => "export it again; very long header extensions can be removed",
             Self::StoredAs(_) => "convert it to an integer of 8 to 32 bits or a float of 32 or 64 bits",
             Self::Geometry | Self::Unit(_) => "export it again with the scanner's spacing and orientation",

@@ -1,6 +1,6 @@
 //! A site's folder of volumes: `manifest.csv`, `images/*.nii.gz`, and `labels/` (or `masks/`) with the same names.
 
-use super::nifti::{Volume, read};
+use super::nifti::{Volume, announced_voxels, read};
 use super::{SiteVolumes, SpacingMm, VolumeCase, VolumeFault, VolumePatient};
 use crate::SiteFolder;
 use crate::error::{Fault, ImagingError, Place};
@@ -13,6 +13,9 @@ use std::path::PathBuf;
 
 /// Farthest that a label may lie from a whole number: slopes and intercepts leave rounding behind.
 pub const LABEL_TOLERANCE: f32 = 1e-3;
+
+/// Most voxels of all volumes of one site together: 32 of the largest, which take 16 GiB, and their labels 8 GiB.
+pub const SITE_VOXELS_MAX: u64 = 1 << 32;
 
 pub(crate) const LABELS: &str = "labels";
 
@@ -29,8 +32,9 @@ impl SiteFolder {
     /// as [`MaskCoding`] says. They are looked for in `labels/`, then in `masks/`.
     ///
     /// # Errors
-    /// The first file, in the order of the manifest, that cannot be used.
+    /// More than [`SITE_VOXELS_MAX`] voxels, or the first file, in the order of the manifest, that cannot be used.
     pub fn load_volumes(&self, classes: u32) -> Result<SiteVolumes, ImagingError> {
+        self.fits_into_memory()?;
         // Collected before the first error is looked for, so that which one is told does not depend on threads.
         let loaded: Vec<Result<Loaded, ImagingError>> =
             self.manifest.rows.par_iter().map(|row| Loaded::read(row, &self.files)).collect();
@@ -43,6 +47,17 @@ impl SiteFolder {
             rows.map(|rows| VolumePatient { cases: hers(rows) }).collect()
         };
         Ok(SiteVolumes { train: patients(Split::Train), validation: patients(Split::Validation) })
+    }
+
+    /// Told by headers, before any voxel is read. A file without a good header takes no memory and is told later.
+    fn fits_into_memory(&self) -> Result<(), ImagingError> {
+        let path = |row: &Row| self.files.images().join(row.file.as_str());
+        let voxels: u64 = self.manifest.rows.par_iter().map(|row| announced_voxels(&path(row)).unwrap_or(0)).sum();
+        let folder = || Place::Folder(self.files.folder().into());
+        match voxels <= SITE_VOXELS_MAX {
+            true => Ok(()),
+            false => Err(ImagingError::new(folder(), VolumeFault::SiteTooLarge.into())),
+        }
     }
 
     fn label_coding(&self, loaded: &[Loaded], classes: u32) -> Result<MaskCoding, ImagingError> {
@@ -175,6 +190,27 @@ mod tests {
         assert_eq!(refused(&sample), VolumeFault::Shape { image: SHAPE, labels: [2, 3, 5] }.into());
         std::fs::remove_file(sample.folder().join("labels/a.nii.gz")).expect("it is there");
         assert_eq!(refused(&sample), Fault::Missing);
+    }
+
+    /// Files that are no more than headers of the largest volumes: 32 are read in vain, 33 are not even begun.
+    #[test]
+    fn a_site_beyond_memory_is_refused_by_its_headers() {
+        let (fits, exceeds) = (sample(), sample());
+        let small = Volume { voxels: Array3::zeros(SHAPE), grid: grid(1.0) };
+        for (sample, count) in [(&fits, 32), (&exceeds, 33)] {
+            for index in 0..count {
+                let file = format!("{index}.nii");
+                sample.row(&format!("{file},p{index},{}", if index == 0 { "val" } else { "train" }));
+                let path = sample.folder().join("images").join(file);
+                small.write(&path, VoxelType::U8).expect("written");
+                let mut bytes = std::fs::read(&path).expect("written");
+                (1..4).for_each(|axis| bytes[40 + 2 * axis..42 + 2 * axis].copy_from_slice(&512i16.to_le_bytes()));
+                std::fs::write(&path, bytes).expect("written");
+            }
+        }
+        assert_eq!(load(&fits, 2).map_err(|error| error.fault().clone()), Err(Fault::Damaged));
+        let refused = load(&exceeds, 2).map_err(|error| error.fault().clone());
+        assert_eq!(refused, Err(VolumeFault::SiteTooLarge.into()));
     }
 
     #[test]

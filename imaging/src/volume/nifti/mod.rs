@@ -55,7 +55,7 @@ impl Volume {
     }
 }
 
-pub(super) use read::read;
+pub(super) use read::{announced_voxels, read};
 
 fn at(path: &Path, fault: Fault) -> ImagingError {
     ImagingError::new(Place::File(path.into()), fault)

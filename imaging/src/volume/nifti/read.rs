@@ -17,6 +17,28 @@ const TRAILING_BYTES_MAX: u64 = 1 << 20;
 
 /// Reads the file at `path`.
 pub(in crate::volume) fn read(path: &Path) -> Result<Volume, Fault> {
+    match open(path)? {
+        Opened::Compressed(reader) => decode(reader, None),
+        Opened::Plain(reader, length) => decode(reader, Some(length)),
+    }
+}
+
+/// Voxels that the header of the file at `path` announces; no more than the header is read.
+pub(in crate::volume) fn announced_voxels(path: &Path) -> Result<u64, Fault> {
+    let header = match open(path)? {
+        Opened::Compressed(mut reader) => header(&mut reader),
+        Opened::Plain(mut reader, _) => header(&mut reader),
+    }?;
+    Ok(header.grid.file_shape().iter().product::<usize>() as u64)
+}
+
+/// A file, and where it is not compressed its length.
+enum Opened {
+    Compressed(MultiGzDecoder<BufReader<File>>),
+    Plain(BufReader<File>, u64),
+}
+
+fn open(path: &Path) -> Result<Opened, Fault> {
     let file = File::open(path).map_err(|error| from_io(&error))?;
     let meta = file.metadata().map_err(|error| from_io(&error))?;
     if !meta.is_file() {
@@ -24,20 +46,12 @@ pub(in crate::volume) fn read(path: &Path) -> Result<Volume, Fault> {
     }
     let mut reader = BufReader::new(file);
     let compressed = reader.fill_buf().map_err(|error| from_io(&error))?.starts_with(&GZIP);
-    match compressed {
-        true => decode(MultiGzDecoder::new(reader), None),
-        false => decode(reader, Some(meta.len())),
-    }
+    Ok(if compressed { Opened::Compressed(MultiGzDecoder::new(reader)) } else { Opened::Plain(reader, meta.len()) })
 }
 
 /// Decodes what `reader` gives; `length` is the number of its bytes where that is known.
 fn decode(mut reader: impl Read, length: Option<u64>) -> Result<Volume, Fault> {
-    let mut bytes = [0; HEADER_BYTES];
-    reader.read_exact(&mut bytes).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => VolumeFault::NotNifti.into(),
-        _ => from_io(&error),
-    })?;
-    let header = Header::parse(&bytes)?;
+    let header = header(&mut reader)?;
     if length.is_some_and(|length| length < header.voxels_at + header.voxel_bytes()) {
         return Err(Fault::Damaged);
     }
@@ -47,6 +61,15 @@ fn decode(mut reader: impl Read, length: Option<u64>) -> Result<Volume, Fault> {
     let [i, j, k] = header.grid.file_shape();
     let stored = Array3::from_shape_vec((k, j, i), voxels).expect("as many as the header announced were read");
     Ok(Volume { voxels: header.grid.turned(stored), grid: header.grid })
+}
+
+fn header(reader: &mut impl Read) -> Result<Header, Fault> {
+    let mut bytes = [0; HEADER_BYTES];
+    reader.read_exact(&mut bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => VolumeFault::NotNifti.into(),
+        _ => from_io(&error),
+    })?;
+    Ok(Header::parse(&bytes)?)
 }
 
 /// Row by row, so that memory grows with the bytes that come and not with those announced.
@@ -95,6 +118,7 @@ mod tests {
     use crate::volume::nifti::write::encode;
     use crate::volume::{Grid, SpacingMm, VoxelType};
     use flate2::{Compression, write::GzEncoder};
+    use proptest::prelude::*;
     use std::collections::BTreeMap;
     use std::io::Write as _;
 
@@ -208,5 +232,19 @@ mod tests {
         extended.splice(352..352, [1; 48]);
         extended[108..112].copy_from_slice(&400f32.to_le_bytes());
         assert_eq!(read_bytes(&extended), Ok(small()));
+    }
+
+    proptest! {
+        /// Eight bytes anywhere in a file, plain or compressed: it is read or refused, and what is read is finite.
+        #[test]
+        fn damage_anywhere_only_errs(at in 0usize..440, damage: [u8; 8], compressed: bool) {
+            let mut file = if compressed { gzip(&bytes()) } else { bytes() };
+            let at = at % (file.len() - damage.len());
+            file[at..at + damage.len()].copy_from_slice(&damage);
+            if let Ok(volume) = read_bytes(&file) {
+                prop_assert!(volume.voxels.iter().all(|value| value.is_finite()));
+                prop_assert_eq!(volume.voxels.shape(), &volume.grid.shape()[..]);
+            }
+        }
     }
 }
