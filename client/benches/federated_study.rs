@@ -1,12 +1,14 @@
-//! What federation is worth: a whole study in one process, each site's federated model against the one it trains alone.
+//! What federation is worth: a whole study in one process, each site's federated model against the one it trains alone, and
+//! against one that is trained on all sites' scans together, which hospitals may not.
 //!
 //! `cargo bench -p wardround-client --profile dev --bench federated_study -- PLAN DATA [SEEDS] [EPSILONS]`
 //!
 //! PLAN is a plan; DATA a folder of site folders (both relative to the repository root), or `phantoms` or `phantoms-large`,
-//! those of the demo without privacy and with it, made anew for each seed; SEEDS the number of seeds (3). For each seed the sites train from the same
+//! those of the demo without privacy and with it, `smears` and `smears-large`, those of `demo --task detect`, made anew for each seed; SEEDS the number of seeds (3). For each seed the sites train from the same
 //! initial weights: together (FedAvg, every site alike, without secure aggregation) and alone, each for the same
-//! number of local steps. Printed are mean Dice over each site's validation patients at the images' own resolution, and
-//! processor seconds. `RAYON_NUM_THREADS` bounds threads.
+//! number of local steps. Pooled is trained with as many steps as all sites make together, without noise. Printed are the
+//! plan's metric over each site's validation patients at the images' own resolution, for detectors AP at an overlap of one half
+//! of each class at each site too, and processor seconds. `RAYON_NUM_THREADS` bounds threads.
 //!
 //! EPSILONS, for a private plan: the study once for each, for example `none,clipped,8,3,1`; `none` is ordinary training by the
 //! same plan, `clipped` makes the private steps without their noise. Alone is always ordinary training: what never leaves a
@@ -18,9 +20,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use wardround_client::StepGuard;
-use wardround_imaging::{Patient, PatientGrouping, SiteFolder, SynthPlan, synth};
+use wardround_imaging::{Case, Patient, PatientGrouping, SiteFolder, SynthPlan, synth};
 use wardround_metrics::Summary;
-use wardround_models::{ComputeDevice, Evaluator, Guard, GuardError, Trainer, TrainingSet, initial_weights};
+use wardround_metrics::detection::{ClassId, DetectionMetric, FalseAlarmRates, IouThreshold, Observations};
+use wardround_models::{
+    ComputeDevice, Evaluator, Guard, GuardError, Trainer, TrainingSet, initial_weights, observations,
+};
 use wardround_plan::{Plan, RoundNumber, StreamKey, Weights};
 use wardround_privacy::{Clip, ClipNorm, PoissonSample, PrivateSteps, SamplingRate, SimulatedNoise, StudyCost};
 
@@ -33,14 +38,20 @@ type Local = Box<dyn Fn(&Plan, &Site, &Weights, RoundNumber) -> Outcome<Weights>
 struct Site {
     name: String,
     train: TrainingSet,
+    patients: Vec<Patient>,
     validation: Vec<Patient>,
 }
 
-/// Mean Dice of one site's validation patients.
-struct Scores {
-    federated: f64,
-    alone: f64,
+/// Three ways to train, by their scores.
+#[derive(Clone, Copy)]
+struct Three<T> {
+    federated: T,
+    alone: T,
+    pooled: T,
 }
+
+/// Mean score of one site's validation patients.
+type Scores = Three<f64>;
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -102,8 +113,10 @@ fn seeded_studies(plan: &Plan, data: &str, seeds: u64, protection: Protection) -
         all.push(study(&plan, &local, &sites)?);
     }
     let mean = |part: fn(&Scores) -> f64| mean(all.iter().flatten().map(part));
-    let (federated, alone) = (mean(|s| s.federated), mean(|s| s.alone));
-    println!("{promise}: mean over {seeds} seeds: federated {federated:.3}, alone without noise {alone:.3}");
+    let (federated, alone, pooled) = (mean(|s| s.federated), mean(|s| s.alone), mean(|s| s.pooled));
+    println!(
+        "{promise}: mean over {seeds} seeds: federated {federated:.3}, without noise alone {alone:.3}, pooled {pooled:.3}"
+    );
     Ok(())
 }
 
@@ -111,6 +124,8 @@ fn sites(plan: &Plan, data: &str) -> Outcome<Vec<Site>> {
     let hospitals = match data {
         "phantoms" => SynthPlan::default(),
         "phantoms-large" => SynthPlan::large(),
+        "smears" => SynthPlan::detection(),
+        "smears-large" => SynthPlan::many_smears(),
         folder => return sites_below(plan, &rooted(folder)),
     };
     let folder = tempfile::tempdir()?;
@@ -127,29 +142,79 @@ fn sites_below(plan: &Plan, data: &Path) -> Outcome<Vec<Site>> {
 }
 
 fn site(plan: &Plan, folder: &Path) -> Outcome<Site> {
-    let images =
-        SiteFolder::open(folder, PatientGrouping::ImagesArePatients)?.load(plan.model.classes, plan.model.channels)?;
     let name = folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    Ok(Site { name, train: TrainingSet::prepare(plan, &images.train)?, validation: images.validation })
+    let images = SiteFolder::open(folder, PatientGrouping::ImagesArePatients)?.load_for(plan, &name.parse()?)?;
+    let train = TrainingSet::prepare(plan, &images.train)?;
+    Ok(Site { name, train, patients: images.train, validation: images.validation })
 }
 
 fn study(plan: &Plan, local: &Local, sites: &[Site]) -> Outcome<Vec<Scores>> {
     let (before, seed) = (processor_time(), plan.study.seed);
     let federated = together(plan, local, sites)?;
-    let scores: Vec<Scores> = sites
+    let pooled = pooled(plan, sites)?;
+    let models: Vec<Three<Weights>> = sites
         .par_iter()
-        .map(|site| {
-            let alone = alone(plan, site)?;
-            Ok(Scores { federated: score(plan, site, &federated)?, alone: score(plan, site, &alone)? })
-        })
+        .map(|site| Ok(Three { federated: federated.clone(), alone: alone(plan, site)?, pooled: pooled.clone() }))
         .collect::<Outcome<_>>()?;
-    for (site, scores) in sites.iter().zip(&scores) {
-        println!("seed {seed}  {:<10} federated {:.3}  alone {:.3}", site.name, scores.federated, scores.alone);
+    let mut all = Vec::new();
+    for (site, models) in sites.iter().zip(&models) {
+        let scores = models.each(|model| score(plan, site, model))?;
+        println!("seed {seed}  {:<20} {scores}", site.name);
+        for (class, scores) in classes(plan, site, models)? {
+            println!("seed {seed}  {:<20} {scores}", format!("{} {class}", site.name));
+        }
+        all.push(scores);
     }
-    let (together, apart) = (mean(scores.iter().map(|s| s.federated)), mean(scores.iter().map(|s| s.alone)));
+    let mean = |part: fn(&Scores) -> f64| mean(all.iter().map(part));
+    let scores = Three { federated: mean(|s| s.federated), alone: mean(|s| s.alone), pooled: mean(|s| s.pooled) };
     let seconds = (processor_time() - before).as_secs_f64();
-    println!("seed {seed}  {:<10} federated {together:.3}  alone {apart:.3}  in {seconds:.0} s of processor", "mean");
-    Ok(scores)
+    println!("seed {seed}  {:<20} {scores}  in {seconds:.0} s of processor", "mean");
+    Ok(all)
+}
+
+impl<T> Three<T> {
+    fn each<U>(&self, of: impl Fn(&T) -> Outcome<U>) -> Outcome<Three<U>> {
+        Ok(Three { federated: of(&self.federated)?, alone: of(&self.alone)?, pooled: of(&self.pooled)? })
+    }
+}
+
+impl std::fmt::Display for Scores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "federated {:.3}  alone {:.3}  pooled {:.3}", self.federated, self.alone, self.pooled)
+    }
+}
+
+/// AP at an overlap of one half of each class that the site has marked; nothing where the network segments.
+fn classes(plan: &Plan, site: &Site, models: &Three<Weights>) -> Outcome<Vec<(String, Scores)>> {
+    let Some(detection) = &plan.detection else { return Ok(Vec::new()) };
+    let cases: Vec<Case> = site.validation.iter().flat_map(|patient| patient.cases.clone()).collect();
+    let found = models.each(|model| {
+        let predicted = Evaluator::new(plan, model, ComputeDevice::Cpu)?.predict(&cases);
+        let seen: Vec<_> =
+            cases.iter().zip(&predicted).filter_map(|(c, found)| Some((c.boxes()?, found.boxes()?))).collect();
+        Ok(observations(&seen)?)
+    })?;
+    let mut rows = Vec::new();
+    for (number, name) in (1..).zip(&detection.classes) {
+        let part = |seen: &Observations| {
+            let metric = DetectionMetric::ApAt(IouThreshold::HALF);
+            metric.measure(seen, Some(ClassId(number)), &FalseAlarmRates::luna()).ok_or_else(|| "no such object".into())
+        };
+        if let Ok(scores) = found.each(part) {
+            rows.push((name.clone(), scores));
+        }
+    }
+    Ok(rows)
+}
+
+/// One model from all scans, in as many steps as all sites make.
+fn pooled(plan: &Plan, sites: &[Site]) -> Outcome<Weights> {
+    let mut plan = plan.clone();
+    plan.training.local_steps *= sites.len() as u32;
+    let patients: Vec<Patient> = sites.iter().flat_map(|site| site.patients.clone()).collect();
+    let train = TrainingSet::prepare(&plan, &patients)?;
+    let everybody = Site { name: "pooled".into(), train, patients: Vec::new(), validation: Vec::new() };
+    alone(&plan, &everybody)
 }
 
 fn together(plan: &Plan, local: &Local, sites: &[Site]) -> Outcome<Weights> {

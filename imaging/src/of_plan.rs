@@ -1,9 +1,9 @@
 //! One road for images, boxes and volumes: what a plan's network is given, and what its answers are worth to people.
 
 use crate::{
-    BoxCase, BoxFault, BoxPatient, Case, ClassNames, Detection, Example, ImageCase, ImagingError, LabelledBox, Patient,
-    Place, Preparation, SiteFolder, SiteImages, SpacingMm, VolumeAugmentation, VolumeAxis, VolumeCase, VolumePatient,
-    VolumePreparation, augment, augment_boxes, augment_volume, overlay,
+    BoxFault, BoxPatient, Case, ClassNames, Detection, Example, ImageCase, ImagingError, Patient, Place, Preparation,
+    SiteFolder, SiteImages, SpacingMm, VolumeAugmentation, VolumeAxis, VolumeCase, VolumePatient, VolumePreparation,
+    augment, augment_boxes, augment_volume, overlay, overlay_boxes,
 };
 use ndarray::{Array2, Array3, Axis};
 use wardround_plan::{Augmentation, DetectionSection, ModelKind, Plan, SiteId, Stream};
@@ -109,13 +109,7 @@ pub fn picture(case: &Case, prediction: &Prediction) -> Vec<u8> {
     match (case, prediction) {
         (Case::Image(case), Prediction::Classes(classes)) => overlay(case, classes),
         (Case::Image(case), _) => overlay(case, &Array2::zeros((0, 0))),
-        (Case::Boxes(case), prediction) => {
-            let found = prediction.boxes().unwrap_or(&[]).iter();
-            let found: Vec<LabelledBox> =
-                found.map(|found| LabelledBox { class: found.class, bbox: found.bbox }).collect();
-            let image = ImageCase { pixels: case.pixels.clone(), mask: filled(case, &case.boxes) };
-            overlay(&image, &filled(case, &found))
-        }
+        (Case::Boxes(case), prediction) => overlay_boxes(case, prediction.boxes().unwrap_or(&[])),
         (Case::Volume(case), prediction) => {
             let slice = slice_with_most(case);
             let predicted = match prediction {
@@ -136,18 +130,4 @@ fn slice_with_most(case: &VolumeCase) -> usize {
     let depth = case.labels.dim().0;
     // Of equals the last is taken.
     (0..depth).map(|at| (depth / 2 + at) % depth.max(1)).rev().max_by_key(marked).unwrap_or(0)
-}
-
-/// Boxes as areas, each with a number of its own.
-fn filled(case: &BoxCase, boxes: &[LabelledBox]) -> Array2<u8> {
-    let (_, height, width) = case.pixels.dim();
-    let mut areas = Array2::zeros((height, width));
-    for (number, found) in boxes.iter().enumerate() {
-        let edges = found.bbox.edges();
-        let [top, bottom] = [edges.top, edges.bottom].map(|at| (at.max(0.0) as usize).min(height));
-        let [left, right] = [edges.left, edges.right].map(|at| (at.max(0.0) as usize).min(width));
-        let mut rows = areas.slice_axis_mut(Axis(0), (top..bottom).into());
-        rows.slice_axis_mut(Axis(1), (left..right).into()).fill((number % 255) as u8 + 1);
-    }
-    areas
 }

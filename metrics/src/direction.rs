@@ -5,8 +5,10 @@
 pub enum Direction {
     /// As with average precision.
     HigherIsBetter,
-    /// As with calibration errors.
+    /// As with distances and calibration errors.
     LowerIsBetter,
+    /// Values have a sign, and none is best: as with a volume's error.
+    NearZeroIsBetter,
 }
 
 impl Direction {
@@ -15,6 +17,7 @@ impl Direction {
         match self {
             Self::HigherIsBetter => a.total_cmp(&b),
             Self::LowerIsBetter => b.total_cmp(&a),
+            Self::NearZeroIsBetter => b.abs().total_cmp(&a.abs()),
         }
     }
 }

@@ -44,7 +44,7 @@ fn values(example: &Example) -> Box<dyn Iterator<Item = f32> + '_> {
 }
 
 /// The class of every pixel, in row-major order.
-fn classes(example: &Example) -> Box<dyn Iterator<Item = u8> + '_> {
+pub(crate) fn classes(example: &Example) -> Box<dyn Iterator<Item = u8> + '_> {
     match example {
         Example::Image(image) => Box::new(image.classes.iter().copied()),
         Example::Volume(volume) => Box::new(volume.classes.iter().copied()),

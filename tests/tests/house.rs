@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use wardround_plan::Plan;
 
 /// What each room may know of the others. Arrows point down only; what is not listed is refused, a new room included.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("plan", &[]),
     ("privacy", &["plan"]),
     ("secagg", &["plan"]),
@@ -25,6 +25,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "report", "storage",
         ],
     ),
+    ("evaluation", &["plan", "metrics", "imaging", "models"]),
     ("simulator", &["plan", "privacy", "secagg", "strategy", "metrics", "round", "imaging", "models"]),
     ("coordinator", &["plan", "secagg", "strategy", "round", "identity", "proto", "report", "storage"]),
     (
@@ -43,6 +44,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "client",
             "coordinator",
             "simulator",
+            "evaluation",
         ],
     ),
     ("examples", &["plan", "privacy", "strategy", "metrics", "round", "imaging", "models"]),

@@ -58,9 +58,10 @@ pub fn synth(dir: impl AsRef<Path>, plan: &SynthPlan) -> Result<Vec<SynthSite>, 
     if let Some(site) = sites.iter().find(|site| site.folder.exists()) {
         return Err(at(&site.folder, Fault::Exists));
     }
-    let write = match plan.task {
-        SynthTask::Segmentation => Site::write,
-        SynthTask::Detection => smear_site::write,
+    let write = |site: &Site<'_>| match plan.task {
+        SynthTask::Segmentation => site.write(MASKS, Site::patient),
+        SynthTask::VolumeSegmentation => site.write(LABELS, Site::volume),
+        SynthTask::Detection => smear_site::write(site),
     };
     sites.iter().map(write).collect()
 }
@@ -97,17 +98,17 @@ impl<'a> Site<'a> {
         Self { plan, index, folder: dir.join(&name), name, key, scanner, train, validation }
     }
 
-    fn write(&self) -> Result<SynthSite, ImagingError> {
-        for folder in [self.folder.join(IMAGES), self.folder.join(self.labels_folder())] {
+    /// The folder with what is true of its images in `truth`; `rows` writes one patient.
+    fn write(
+        &self,
+        truth: &str,
+        rows: impl Fn(&Self, usize) -> Result<Vec<Row>, ImagingError> + Sync,
+    ) -> Result<SynthSite, ImagingError> {
+        for folder in [self.folder.join(IMAGES), self.folder.join(truth)] {
             std::fs::create_dir_all(&folder).map_err(|error| at(&folder, Fault::Write(error.kind())))?;
         }
-        let patients: Vec<Vec<Row>> = (0..self.train + self.validation)
-            .into_par_iter()
-            .map(|index| match self.plan.task {
-                SynthTask::Segmentation => self.patient(index),
-                SynthTask::VolumeSegmentation => self.volume(index).map(|row| vec![row]),
-            })
-            .collect::<Result<_, _>>()?;
+        let everybody = (0..self.train + self.validation).into_par_iter();
+        let patients: Vec<Vec<Row>> = everybody.map(|index| rows(self, index)).collect::<Result<_, _>>()?;
         let rows: Vec<Row> = patients.into_iter().flatten().collect();
         // Last, so that a folder with a manifest is whole.
         let path = self.folder.join(MANIFEST);
@@ -149,7 +150,7 @@ impl<'a> Site<'a> {
         (0..slices).map(row).collect()
     }
 
-    fn volume(&self, index: usize) -> Result<Row, ImagingError> {
+    fn volume(&self, index: usize) -> Result<Vec<Row>, ImagingError> {
         let name = format!("phantom-{:03}", index + 1);
         let mut person = stream(&self.key.derive(&name), 0);
         let side = self.plan.size_px as usize;
@@ -164,15 +165,8 @@ impl<'a> Site<'a> {
             split: self.split(index),
         };
         let path = |folder: &str| self.folder.join(folder).join(&row.file);
-        phantom.save(&path(IMAGES), &path(self.labels_folder()))?;
-        Ok(row)
-    }
-
-    fn labels_folder(&self) -> &'static str {
-        match self.plan.task {
-            SynthTask::Segmentation => MASKS,
-            SynthTask::VolumeSegmentation => LABELS,
-        }
+        phantom.save(&path(IMAGES), &path(LABELS))?;
+        Ok(vec![row])
     }
 
     fn split(&self, index: usize) -> &'static str {

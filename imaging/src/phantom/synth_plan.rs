@@ -101,6 +101,11 @@ impl SynthPlan {
         }
     }
 
+    /// Four laboratories with hundreds of patients and a smear or two of each: as many as noise needs to hide one of them.
+    pub fn many_smears() -> Self {
+        Self { train_patients: 600..=900, validation_patients: 12..=16, slices_per_patient: 1, ..Self::detection() }
+    }
+
     /// Four hospitals of eight to twelve patients with one volume each, 24 x 32 x 32 voxels.
     pub fn volumes() -> Self {
         Self {

@@ -1,23 +1,13 @@
 //! The metrics of segmentations, each with its definition. This table is the only list of them.
 
 use super::{Distance, Measure, Scope, Surface};
+use crate::direction::Direction;
 use crate::lesion::brats23::Brats23;
 use crate::lesion::{LesionKind, Matching};
 use crate::overlap::{Empties, OverlapKind};
 use crate::region::Region;
 use crate::surface::Tolerance;
 use crate::volume::VolumeKind;
-
-/// Which values are good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// More is better.
-    HigherIsBetter,
-    /// Less is better.
-    LowerIsBetter,
-    /// Values have a sign, and none is best.
-    NearZeroIsBetter,
-}
 
 /// Between which numbers a metric's values lie.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -11,10 +11,11 @@
 mod catalogue;
 mod name;
 
-pub use catalogue::{Bounds, Direction};
+pub use catalogue::Bounds;
 pub use name::MetricNameError;
 
 use crate::case::Case;
+use crate::direction::Direction;
 use crate::lesion::brats23::{self, Brats23};
 use crate::lesion::{self, LesionKind, Matching};
 use crate::masks::Masks;
@@ -89,6 +90,19 @@ impl SegmentationMetric {
     /// Between which numbers its values lie.
     pub fn bounds(&self) -> Bounds {
         self.entry.bounds
+    }
+
+    /// Whether it is counted over all images of a patient together, whatever lies where: overlap is.
+    pub fn pools_images(&self) -> bool {
+        matches!(self.measure, Measure::Overlap { .. })
+    }
+
+    /// Whether a distance or a volume enters it, so that the spacing matters.
+    pub fn is_in_millimetres(&self) -> bool {
+        matches!(
+            self.measure,
+            Measure::Distance { .. } | Measure::SurfaceDice { .. } | Measure::Volume { .. } | Measure::Brats23 { .. }
+        )
     }
 
     /// Scores one case.

@@ -7,7 +7,7 @@ pub use found::{Seen, SeenError, observations, patient_ap};
 
 use crate::{ComputeDevice, DeviceError, batch, detection, parameters};
 use burn::tensor::{Device, activation};
-use ndarray::{Array3, Array4, ArrayView2, ArrayView3};
+use ndarray::{Array2, Array3, Array4, ArrayView2, ArrayView3};
 use wardround_imaging::{
     Case, Detection, Example, Patient, Prediction, Preparation, VolumeCase, VolumePreparation, prepare,
 };
@@ -67,8 +67,31 @@ impl Evaluator {
 
     /// What the network says of each case, at its own resolution.
     pub fn predict(&self, cases: &[Case]) -> Vec<Prediction> {
-        let most = if self.plan.model.input_slices.is_some() { BATCH_VOLUMES_MAX } else { BATCH_IMAGES_MAX };
-        cases.chunks(most).flat_map(|cases| self.predict_batch(cases)).collect()
+        cases.chunks(self.batch_max()).flat_map(|cases| self.predict_batch(cases)).collect()
+    }
+
+    /// The probability of each class `[classes, rows, columns]` on the network's grid, with the true classes there; nothing
+    /// where the network detects. A volume's slices lie one below the other.
+    pub fn probabilities(&self, cases: &[Case]) -> Vec<(Array3<f32>, Array2<u8>)> {
+        if self.plan.model.kind.task() == Task::Detect {
+            return Vec::new();
+        }
+        let batches = cases.chunks(self.batch_max()).flat_map(|cases| {
+            let examples: Vec<Example> = cases.iter().map(|case| prepare(&self.plan, case)).collect();
+            let output = self.output(&examples);
+            let truth = examples.iter().map(|example| batch::classes(example).collect::<Vec<u8>>());
+            output.into_iter().zip(truth).collect::<Vec<_>>()
+        });
+        let with_truth = |(output, truth): (Array3<f32>, Vec<u8>)| {
+            let (_, rows, columns) = output.dim();
+            let truth = Array2::from_shape_vec((rows, columns), truth).expect("an example has a class for each pixel");
+            (output, truth)
+        };
+        batches.map(with_truth).collect()
+    }
+
+    fn batch_max(&self) -> usize {
+        if self.plan.model.input_slices.is_some() { BATCH_VOLUMES_MAX } else { BATCH_IMAGES_MAX }
     }
 
     fn score(&self, patient: &Patient) -> Result<PatientScore, PredictionError> {
@@ -142,7 +165,6 @@ mod tests {
     use super::*;
     use crate::initial_weights;
     use crate::trainer::tests::plan;
-    use ndarray::{Array2, Array3};
     use std::sync::Arc;
     use wardround_imaging::ImageCase;
 
