@@ -8,6 +8,7 @@
 //! findings first bounds it from above and the order with the false alarms first from below; the value is halfway and the
 //! error half the distance. The bound is on the average precision of the detections that were counted, after K and F.
 
+use super::matching::Outcome;
 use super::observations::ClassSpan;
 use super::precision::average_precision;
 use super::ranking::Ranking;
@@ -16,6 +17,9 @@ use std::collections::BTreeMap;
 
 /// Bins of the score, equal in width, from 0 to 1.
 pub const SCORE_BINS: usize = 100;
+
+/// Findings that one sum holds; more than all hospitals have, and few enough to walk through in memory.
+const FINDINGS_MAX: u64 = 10_000_000;
 
 /// A patient, by her number at the site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,9 +81,13 @@ pub enum BinnedError {
         /// What should be added.
         given: PatientShare,
     },
-    /// More than 64 bits count, or more found than there were.
-    #[error("the counts are no counts: {found} of {findings} findings found")]
+    /// Too few or too many numbers, more findings than a sum holds, or more found than there were.
+    #[error(
+        "{numbers} numbers, {found} of {findings} findings found: a sum has 201 numbers and at most 10,000,000 findings, and no more are found than there are"
+    )]
     Counts {
+        /// How many numbers.
+        numbers: usize,
         /// Findings found.
         found: u128,
         /// Findings.
@@ -121,22 +129,13 @@ impl BinnedCounts {
         counts.findings = clipped_findings(seen, span, share, patients);
         let settings = Settings::over(IouThresholds::one(threshold));
         let ranking = Ranking::of(seen, span, &settings);
-        let mut heard: BTreeMap<PatientIndex, (u32, u32)> = BTreeMap::new();
-        for ((score, outcome), image) in ranking.scored(0).zip(ranking.images()) {
-            if outcome.found + outcome.false_alarm == 0 {
-                continue;
-            }
-            let (detections, found) = heard.entry(patient(patients, image)).or_default();
-            if *detections == share.detections_max.get() {
-                continue;
-            }
-            *detections += 1;
-            let bin = bin(score).ok_or(BinnedError::Score { class, score })?;
-            if outcome.false_alarm != 0 {
-                counts.false_alarms[bin] += 1;
-            } else if *found < share.findings_max.get() {
-                *found += 1;
-                counts.found[bin] += 1;
+        let mut heard: BTreeMap<PatientIndex, Heard> = BTreeMap::new();
+        for ((score, _), (image, outcome)) in ranking.scored(0).zip(ranking.placed(0)) {
+            let Some(outcome) = Counted::of(outcome) else { continue };
+            let heard = heard.entry(patient(patients, image)).or_default();
+            if heard.within(share, outcome) {
+                let bin = bin(score).ok_or(BinnedError::Score { class, score })?;
+                counts.bins(outcome)[bin] += 1;
             }
         }
         Ok(counts)
@@ -147,15 +146,18 @@ impl BinnedCounts {
     /// # Errors
     /// [`BinnedError::Counts`] where their number is wrong or more was found than there was.
     pub fn from_numbers(share: PatientShare, numbers: &[u64]) -> Result<Self, BinnedError> {
-        let [bins @ .., findings] = numbers else { return Err(BinnedError::Counts { found: 0, findings: 0 }) };
+        let (bins, findings) = match numbers {
+            [bins @ .., findings] => (bins, *findings),
+            [] => (numbers, 0),
+        };
         let (found, false_alarms) = bins.split_at(bins.len().min(SCORE_BINS));
-        let counts = Self { share, found: found.into(), false_alarms: false_alarms.into(), findings: *findings };
+        let counts = Self { share, found: found.into(), false_alarms: false_alarms.into(), findings };
         let all_found = total(found);
-        if false_alarms.len() != SCORE_BINS
-            || all_found > u128::from(*findings)
-            || total(numbers) > u128::from(u64::MAX)
-        {
-            return Err(BinnedError::Counts { found: all_found, findings: *findings });
+        let possible = findings <= FINDINGS_MAX
+            && all_found <= u128::from(findings)
+            && total(false_alarms) <= u128::from(u64::MAX);
+        if false_alarms.len() != SCORE_BINS || !possible {
+            return Err(BinnedError::Counts { numbers: numbers.len(), found: all_found, findings });
         }
         Ok(counts)
     }
@@ -163,13 +165,17 @@ impl BinnedCounts {
     /// Adds another site.
     ///
     /// # Errors
-    /// [`BinnedError`] where it clips otherwise or the sum does not fit 64 bits; nothing is added then.
+    /// [`BinnedError`] where it clips otherwise or there are more findings than a sum holds; nothing is added then.
     pub fn add(&mut self, other: &Self) -> Result<(), BinnedError> {
         if self.share != other.share {
             return Err(BinnedError::Shares { held: self.share, given: other.share });
         }
         let sums: Option<Vec<u64>> = self.numbers().zip(other.numbers()).map(|(a, b)| a.checked_add(b)).collect();
-        let overflow = || BinnedError::Counts { found: total(&self.found) + total(&other.found), findings: u64::MAX };
+        let overflow = || BinnedError::Counts {
+            numbers: 2 * SCORE_BINS + 1,
+            found: total(&self.found) + total(&other.found),
+            findings: self.findings.saturating_add(other.findings),
+        };
         *self = Self::from_numbers(self.share, &sums.ok_or_else(overflow)?)?;
         Ok(())
     }
@@ -189,6 +195,13 @@ impl BinnedCounts {
         Some(BinnedPrecision { value: 0.5 * (least + most), error: (0.5 * (most - least)).next_up() })
     }
 
+    fn bins(&mut self, of: Counted) -> &mut [u64] {
+        match of {
+            Counted::Found => &mut self.found,
+            Counted::FalseAlarm => &mut self.false_alarms,
+        }
+    }
+
     /// False alarms before each finding found.
     fn walk(&self, order: WithinBin) -> Vec<u64> {
         let mut walk = Vec::new();
@@ -202,6 +215,44 @@ impl BinnedCounts {
             before += alarms;
         }
         walk
+    }
+}
+
+/// A detection that is not left out.
+#[derive(Clone, Copy, PartialEq)]
+enum Counted {
+    Found,
+    FalseAlarm,
+}
+
+impl Counted {
+    /// At the one threshold there is.
+    fn of(outcome: Outcome) -> Option<Self> {
+        match (outcome.found, outcome.false_alarm) {
+            (0, 0) => None,
+            (0, _) => Some(Self::FalseAlarm),
+            _ => Some(Self::Found),
+        }
+    }
+}
+
+/// What a patient has added.
+#[derive(Clone, Copy, Default)]
+struct Heard {
+    detections: u32,
+    found: u32,
+}
+
+impl Heard {
+    /// Takes one more detection, the surest first; whether it is within the patient's share.
+    fn within(&mut self, share: PatientShare, outcome: Counted) -> bool {
+        let found = u32::from(outcome == Counted::Found);
+        if self.detections == share.detections_max.get() || self.found + found > share.findings_max.get() {
+            return false;
+        }
+        self.detections += 1;
+        self.found += found;
+        true
     }
 }
 
@@ -299,9 +350,17 @@ mod tests {
         for length in [0, 1, 150, 200, 202, 301] {
             assert!(BinnedCounts::from_numbers(share(5, 5), &vec![0; length]).is_err(), "{length} numbers");
         }
-        let full = BinnedCounts::from_numbers(share(5, 5), &[vec![0; 200], vec![u64::MAX]].concat()).expect("fits");
-        let one = BinnedCounts::from_numbers(share(5, 5), &numbers(200)).expect("a finding");
-        assert!(full.clone().add(&one).is_err(), "more than 64 bits");
+    }
+
+    #[test]
+    fn a_sum_holds_ten_million_findings_and_not_one_more() {
+        let of = |findings: u64| BinnedCounts::from_numbers(share(5, 5), &[vec![0; 200], vec![findings]].concat());
+        let mut full = of(FINDINGS_MAX).expect("fits");
+        assert!(of(FINDINGS_MAX + 1).is_err() && of(u64::MAX).is_err());
+        assert!(full.add(&of(1).expect("a finding")).is_err());
+        assert_eq!(Ok(full), of(FINDINGS_MAX), "nothing was added");
+        let alarms = [vec![0; 100], vec![u64::MAX; 2], vec![0; 98], vec![1]].concat();
+        assert!(BinnedCounts::from_numbers(share(5, 5), &alarms).is_err(), "more false alarms than can be counted");
     }
 
     #[test]

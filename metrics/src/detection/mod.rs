@@ -2,7 +2,7 @@
 //!
 //! Boxes are compared class by class and image by image ([`Observations`]), matched greedily at an overlap (`matching`), and
 //! summed up as average precision ([`PrecisionTable`]), as a free-response curve ([`FrocCurve`]), or as counts that sites may
-//! sum ([`BinnedCounts`]).
+//! sum ([`BinnedCounts`]). For intervals, patients are drawn anew ([`ResampledPrecision`]).
 //!
 //! What has nothing to be measured on has no value: a class without a finding is excluded from means, never 0.
 
@@ -16,6 +16,7 @@ mod observations;
 mod observed;
 mod precision;
 mod ranking;
+mod resampled;
 mod setting;
 mod table;
 #[cfg(test)]
@@ -28,5 +29,6 @@ pub use images::{Images, Labelled, TooManyImages};
 pub use metric::DetectionMetric;
 pub use observations::{ObservationError, Observations};
 pub use observed::{ClassId, Detection, GroundTruth, ImageId, Score, ScoreError, TruthKind};
+pub use resampled::{PatientsError, ResampledPrecision};
 pub use setting::{AreaError, AreaRange, DetectionsMax, IouThreshold, IouThresholds, Settings, ThresholdError};
 pub use table::{Cell, Part, PrecisionTable};
