@@ -14,6 +14,7 @@ mod matching;
 mod metric;
 mod observations;
 mod observed;
+mod patient_share;
 mod precision;
 mod ranking;
 mod resampled;
@@ -22,13 +23,14 @@ mod table;
 #[cfg(test)]
 mod testing;
 
-pub use binned::{BinnedCounts, BinnedError, BinnedPrecision, PatientIndex, PatientShare, SCORE_BINS};
+pub use binned::{BinnedCounts, BinnedError, BinnedPrecision, SCORE_BINS};
 pub use boxes::{BoxError, BoxPx, Edges};
 pub use froc::{FalseAlarmRate, FalseAlarmRates, FrocCurve, OperatingPoint, RatesError};
 pub use images::{Images, Labelled, TooManyImages};
 pub use metric::DetectionMetric;
 pub use observations::{ObservationError, Observations};
 pub use observed::{ClassId, Detection, GroundTruth, ImageId, Score, ScoreError, TruthKind};
+pub use patient_share::{PatientIndex, PatientShare};
 pub use resampled::{PatientsError, ResampledPrecision};
 pub use setting::{AreaError, AreaRange, DetectionsMax, IouThreshold, IouThresholds, Settings, ThresholdError};
 pub use table::{Cell, Part, PrecisionTable};
