@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 use wardround_metrics::detection::{
-    AreaRange, BoxPx, ClassId, Detection, DetectionsMax, Edges, FalseAlarmRates, FrocCurve, GroundTruth, ImageId,
-    Images, IouThreshold, IouThresholds, Observations, Part, PrecisionTable, Score, Settings, TruthKind,
+    AreaRange, BinnedCounts, BoxPx, ClassId, Detection, DetectionsMax, Edges, FalseAlarmRates, FrocCurve, GroundTruth,
+    ImageId, Images, IouThreshold, IouThresholds, Observations, Part, PatientIndex, PatientShare, PrecisionTable,
+    Score, Settings, TruthKind,
 };
 
 /// The bar: what rounding may differ.
@@ -174,4 +175,26 @@ fn free_response_curves_agree_with_monai() {
             }
         }
     }
+}
+
+#[test]
+fn the_exact_precision_is_within_the_error_of_the_binned_one() {
+    let most = DetectionsMax::new(1_000).expect("not 0");
+    let share = PatientShare { detections_max: most, findings_max: most };
+    let mut compared = 0;
+    for case in goldens().iter().filter(|case| case.detections.iter().all(|one| (0.0..=1.0).contains(&one.score))) {
+        let patients: Vec<_> = (0..case.images).map(PatientIndex).collect();
+        for (class, answers) in (0..).map(ClassId).zip(&case.coco) {
+            // Of a full case the third part is every size and 100 detections, of any other the first.
+            let answer = &answers[if case.full { 2 } else { 0 }];
+            let counts = BinnedCounts::of(&case.seen(), class, IouThreshold::HALF, share, &patients);
+            let binned = counts.expect("scores are from 0 to 1").average_precision();
+            assert_eq!(binned.is_some(), answer.ap.is_some(), "{}, {class}", case.name);
+            let Some((binned, exact)) = binned.zip(answer.ap.as_ref().map(|ap| ap[0])) else { continue };
+            let off = (binned.value - exact).abs();
+            assert!(off <= binned.error, "{}, {class}: {binned:?}, the reference says {exact}", case.name);
+            compared += 1;
+        }
+    }
+    assert!(compared >= CASES_MIN, "{compared} classes");
 }

@@ -1,4 +1,7 @@
 //! Boxes in pixels and how much two of them overlap.
+//!
+//! pycocotools holds left and width and adds them up again, which may round in the last bit; where edges are whole or binary
+//! fractions of a pixel, as from masks and annotation tools, overlaps are equal to the last bit.
 
 /// No picture is wider: a coordinate beyond it is a mistake, and areas below it cannot overflow.
 const COORDINATE_MAX_PX: f64 = 1e9;

@@ -45,9 +45,9 @@ impl Ranking {
         self.scores.iter().copied().zip(self.of_area(area))
     }
 
-    /// For each detection, the surest first, its image.
-    pub(crate) fn images(&self) -> impl Iterator<Item = ImageId> + '_ {
-        self.images.iter().copied()
+    /// For each detection, the surest first, its image and what became of it in the area range numbered `area`.
+    pub(crate) fn placed(&self, area: usize) -> impl Iterator<Item = (ImageId, Outcome)> + '_ {
+        self.images.iter().copied().zip(self.of_area(area))
     }
 
     /// For each threshold: how many false alarms rank before each finding found.

@@ -171,6 +171,22 @@ mod tests {
     }
 
     #[test]
+    fn many_images_are_shared_out_without_a_trace() {
+        // More images than one task matches; every second finding is found, the others missed and shown elsewhere.
+        let truths: Vec<_> = (0..700).map(|image| truth(image, 1, BOX)).collect();
+        let place = |image: u32| if image.is_multiple_of(2) { BOX } else { [50, 50, 60, 60] };
+        let detections: Vec<_> =
+            (0..700).map(|image| detection(image, 1, place(image), f64::from(image * 31 % 700))).collect();
+        let all = table(Images::of_one_site(700), &truths, &detections);
+        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+        assert_eq!(one.install(|| table(Images::of_one_site(700), &truths, &detections)), all);
+        assert_eq!(all.recall(Part::OVERALL), Some(0.5));
+        // 31 image mod 700 is even where the image is, so found and false alarms alternate down the ranking.
+        let ap = all.average_precision(Part::OVERALL).expect("findings");
+        assert!((ap - 51.0 / 101.0 * 0.5).abs() < 1e-3, "{ap}");
+    }
+
+    #[test]
     fn a_part_that_was_not_asked_for_has_no_value() {
         let table = table(Images::of_one_site(1), &[truth(0, 1, BOX)], &[detection(0, 1, BOX, 0.5)]);
         let seven = DetectionsMax::new(7).expect("not 0");
