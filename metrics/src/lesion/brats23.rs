@@ -51,11 +51,9 @@ fn mean(masks: &Masks, figure: Brats23) -> f64 {
     let meets = pairs(&lesions.labels, &predicted.labels);
     let met: BTreeSet<usize> = meets.iter().map(|(_, part)| *part).collect();
     let false_parts = predicted.count - met.len();
-    let scores: Vec<f64> = (1..=lesions.count)
-        .map(|lesion| one_lesion(masks, (&lesions, lesion), (&predicted, &meets)))
-        .filter(|case| case.truth_mm3() > LEFT_OUT_MM3)
-        .map(|case| case.score(figure))
-        .collect();
+    let counted = (1..=lesions.count).zip(volumes_mm3(&lesions, masks)).filter(|(_, mm3)| *mm3 > LEFT_OUT_MM3);
+    let scores: Vec<f64> =
+        counted.map(|(lesion, _)| one_lesion(masks, (&lesions, lesion), (&predicted, &meets)).score(figure)).collect();
     let (nothing, false_part) = match figure {
         Brats23::Dice => (1.0, 0.0),
         Brats23::Hd95 => (0.0, PENALTY_MM),
@@ -64,6 +62,14 @@ fn mean(masks: &Masks, figure: Brats23) -> f64 {
         0 => nothing,
         n => (scores.iter().sum::<f64>() + false_part * false_parts as f64) / n as f64,
     }
+}
+
+/// Cubic millimetres of truth in each grown part.
+fn volumes_mm3(lesions: &Components, masks: &Masks) -> Vec<f64> {
+    let mut voxels = vec![0u64; lesions.count + 1];
+    lesions.labels.iter().zip(&masks.truth.0).for_each(|(label, voxel)| voxels[*label] += u64::from(*voxel));
+    let voxel_mm3 = masks.grid.steps_mm.iter().product::<f64>();
+    voxels[1..].iter().map(|voxels| *voxels as f64 * voxel_mm3).collect()
 }
 
 /// Which numbers of both maps share a voxel.
@@ -86,10 +92,6 @@ fn one_lesion<'a>(
 }
 
 impl Lesion<'_> {
-    fn truth_mm3(&self) -> f64 {
-        Counts::of(&self.0, Region::Foreground).truth as f64 * self.0.grid.steps_mm.iter().product::<f64>()
-    }
-
     fn score(&self, figure: Brats23) -> f64 {
         match figure {
             Brats23::Dice => dice(&self.0),
