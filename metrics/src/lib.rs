@@ -14,7 +14,7 @@ mod score;
 pub mod segmentation;
 mod spacing;
 mod surface;
-pub mod volume;
+mod volume;
 
 pub use case::{AXIS_MAX, Case, CaseError, Maps};
 pub use region::{Class, Region};
