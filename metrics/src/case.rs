@@ -115,6 +115,11 @@ impl Grid {
         self.shape.iter().product()
     }
 
+    /// Slice, row and column of a voxel.
+    pub fn place(&self, voxel: usize) -> [usize; 3] {
+        [voxel / self.slice(), voxel / self.shape[2] % self.shape[1], voxel % self.shape[2]]
+    }
+
     /// Voxels of one slice.
     pub fn slice(&self) -> usize {
         self.shape[1] * self.shape[2]

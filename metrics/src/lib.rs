@@ -20,7 +20,7 @@ pub mod segmentation;
 mod spacing;
 pub mod statistics;
 mod surface;
-pub mod volume;
+mod volume;
 
 pub use case::{AXIS_MAX, Case, CaseError, Maps};
 pub use direction::Direction;

@@ -245,7 +245,9 @@ def overlaps(prediction, truth):
 def volumes_of(p, t, spacing):
     voxel, more, empty = math.prod(spacing), int(p.sum()) - int(t.sum()), missing(p, t)
     relative = abs(more) / int(t.sum()) if t.any() else empty
-    expected = {"volume.relative": relative}
+    expected = {"volume.relative": relative, "volume.relative_signed": more / int(t.sum()) if t.any() else empty}
+    if not t.any():
+        expected["specificity.healthy"] = float(not p.any())
     if p.ndim == 3:
         expected |= {"volume.absolute": abs(more) * voxel if empty != "both_empty" else empty,
                      "volume.signed": more * voxel if empty != "both_empty" else empty}
@@ -258,7 +260,7 @@ def lesions_of(p, t):
     found = len(np.unique(true[t & p]))
     expected = {"lesion.false_positives": n_p - right}
     if n_p + n_t == 0:
-        return expected | dict.fromkeys(["lesion.f1", "lesion.sensitivity", "lesion.f1@iou0.5"], "both_empty")
+        return expected | dict.fromkeys(["lesion.f1", "lesion.sensitivity", "lesion.precision", "lesion.f1@iou0.5"], "both_empty")
     matched = 0
     for i in range(1, n_t + 1):
         for j in np.unique(predicted[true == i]):
@@ -266,6 +268,7 @@ def lesions_of(p, t):
             matched += j > 0 and (lesion & part).sum() / (lesion | part).sum() > 0.5
     f1 = lambda tp, missed, false: 2 * tp / (2 * tp + missed + false)
     return expected | {"lesion.f1": f1(found, n_t - found, n_p - right), "lesion.sensitivity": found / n_t if n_t else "truth_empty",
+                       "lesion.precision": right / n_p if n_p else "prediction_empty",
                        "lesion.f1@iou0.5": float(f1(matched, n_t - matched, n_p - matched))}
 
 

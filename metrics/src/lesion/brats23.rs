@@ -9,9 +9,9 @@
 //! it does is what is written here, and its scans have voxels of 1 mm³.
 
 use super::components::{Components, Connectivity};
+use super::growth::grow;
 use crate::case::{Axes, Case, Grid};
-use crate::masks::{Mask, Masks};
-use crate::overlap::{Counts, Empties, OverlapKind};
+use crate::masks::Masks;
 use crate::region::Region;
 use crate::score::Score;
 use crate::surface::{Surfaces, hausdorff};
@@ -27,7 +27,7 @@ const GROWN: usize = 3;
 
 /// Which of the two figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Brats23 {
+pub(crate) enum Brats23 {
     /// Mean Dice over lesions and false parts.
     Dice,
     /// Mean 95 % Hausdorff distance over lesions and false parts, in millimetres.
@@ -43,64 +43,111 @@ pub(crate) fn score(masks: &Masks, figure: Brats23) -> Score {
 }
 
 fn mean(masks: &Masks, figure: Brats23) -> f64 {
-    let grid = &masks.grid;
-    let predicted = Components::of(&masks.prediction, grid, Connectivity::Full);
-    let grown = (0..GROWN).fold(masks.truth.clone(), |mask, _| grow(&mask, grid));
-    // The grown shape of a lesion is exactly the grown part it lies in: whatever its growth meets is the same part.
-    let lesions = Components::of(&grown, grid, Connectivity::Full);
-    let meets = pairs(&lesions.labels, &predicted.labels);
-    let met: BTreeSet<usize> = meets.iter().map(|(_, part)| *part).collect();
-    let false_parts = predicted.count - met.len();
-    let scores: Vec<f64> = (1..=lesions.count)
-        .map(|lesion| one_lesion(masks, (&lesions, lesion), (&predicted, &meets)))
-        .filter(|case| case.truth_mm3() > LEFT_OUT_MM3)
-        .map(|case| case.score(figure))
-        .collect();
+    let found = Found::in_(masks);
+    let scores: Vec<f64> = match figure {
+        Brats23::Dice => found.counted().map(|lesion| found.dice(lesion)).collect(),
+        Brats23::Hd95 => found.counted().map(|lesion| hd95(&found.cut_out(lesion))).collect(),
+    };
     let (nothing, false_part) = match figure {
         Brats23::Dice => (1.0, 0.0),
         Brats23::Hd95 => (0.0, PENALTY_MM),
     };
-    match scores.len() + false_parts {
+    match scores.len() + found.false_parts() {
         0 => nothing,
-        n => (scores.iter().sum::<f64>() + false_part * false_parts as f64) / n as f64,
+        n => (scores.iter().sum::<f64>() + false_part * found.false_parts() as f64) / n as f64,
     }
 }
 
-/// Which numbers of both maps share a voxel.
-fn pairs(a: &[usize], b: &[usize]) -> BTreeSet<(usize, usize)> {
-    a.iter().copied().zip(b.iter().copied()).filter(|(a, b)| *a != 0 && *b != 0).collect()
+/// The true lesions and the predicted parts that meet them. Voxels are indices into `grid`.
+struct Found<'a> {
+    grid: &'a Grid,
+    /// Voxels of the truth, by lesion.
+    lesions: Vec<Vec<usize>>,
+    /// Voxels of the prediction, by part.
+    parts: Vec<Vec<usize>>,
+    /// Voxels of each lesion that were predicted.
+    shared: Vec<u64>,
+    /// Parts that meet each lesion.
+    meets: Vec<BTreeSet<usize>>,
 }
 
-/// One true lesion and the predicted parts that meet it.
-struct Lesion<'a>(Case<'a>);
-
-fn one_lesion<'a>(
-    masks: &Masks,
-    (lesions, lesion): (&Components, usize),
-    (predicted, meets): (&Components, &BTreeSet<(usize, usize)>),
-) -> Lesion<'a> {
-    let truth = lesions.labels.iter().zip(&masks.truth.0).map(|(label, voxel)| voxel * u8::from(*label == lesion));
-    let prediction = predicted.labels.iter().map(|part| u8::from(meets.contains(&(lesion, *part))));
-    let (prediction, truth) = (Cow::Owned(prediction.collect()), Cow::Owned(truth.collect()));
-    Lesion(Case { prediction, truth, grid: masks.grid })
-}
-
-impl Lesion<'_> {
-    fn truth_mm3(&self) -> f64 {
-        Counts::of(&self.0, Region::Foreground).truth as f64 * self.0.grid.steps_mm.iter().product::<f64>()
+impl<'a> Found<'a> {
+    fn in_(masks: &'a Masks) -> Self {
+        let grid = &masks.grid;
+        let predicted = Components::of(&masks.prediction, grid, Connectivity::Full);
+        let grown = (0..GROWN).fold(masks.truth.clone(), |mask, _| grow(&mask, grid));
+        // The grown shape of a lesion is exactly the grown part it lies in: whatever its growth meets is the same part.
+        let grown = Components::of(&grown, grid, Connectivity::Full);
+        let mut found = Self {
+            grid,
+            lesions: vec![Vec::new(); grown.count],
+            parts: vec![Vec::new(); predicted.count],
+            shared: vec![0; grown.count],
+            meets: vec![BTreeSet::new(); grown.count],
+        };
+        for voxel in 0..grid.voxels() {
+            found.add(voxel, grown.labels[voxel].checked_sub(1), predicted.labels[voxel].checked_sub(1), masks);
+        }
+        found
     }
 
-    fn score(&self, figure: Brats23) -> f64 {
-        match figure {
-            Brats23::Dice => dice(&self.0),
-            Brats23::Hd95 => hd95(&Masks::of(&self.0, Region::Foreground)),
+    /// Adds one voxel, which lies in a grown lesion, a predicted part, both or none.
+    fn add(&mut self, voxel: usize, lesion: Option<usize>, part: Option<usize>, masks: &Masks) {
+        if let (Some(lesion), Some(part)) = (lesion, part) {
+            self.meets[lesion].insert(part);
+        }
+        if let (Some(lesion), 1) = (lesion, masks.truth.0[voxel]) {
+            self.lesions[lesion].push(voxel);
+            self.shared[lesion] += u64::from(part.is_some());
+        }
+        if let Some(part) = part {
+            self.parts[part].push(voxel);
         }
     }
-}
 
-fn dice(case: &Case<'_>) -> f64 {
-    let score = Counts::of(case, Region::Foreground).score(OverlapKind::Dice, Empties::Brats);
-    score.value().expect("BraTS has a number for every case")
+    /// The lesions that are large enough.
+    fn counted(&self) -> impl Iterator<Item = usize> + '_ {
+        let voxel_mm3 = self.grid.steps_mm.iter().product::<f64>();
+        (0..self.lesions.len()).filter(move |lesion| self.lesions[*lesion].len() as f64 * voxel_mm3 > LEFT_OUT_MM3)
+    }
+
+    fn false_parts(&self) -> usize {
+        self.parts.len() - self.meets.iter().flatten().collect::<BTreeSet<_>>().len()
+    }
+
+    fn dice(&self, lesion: usize) -> f64 {
+        let predicted: usize = self.meets[lesion].iter().map(|part| self.parts[*part].len()).sum();
+        2.0 * self.shared[lesion] as f64 / (self.lesions[lesion].len() + predicted) as f64
+    }
+
+    /// A lesion and the parts that meet it, alone in the box that they occupy.
+    fn cut_out(&self, lesion: usize) -> Masks {
+        let truth = &self.lesions[lesion];
+        let prediction: Vec<usize> =
+            self.meets[lesion].iter().flat_map(|part| self.parts[*part].iter().copied()).collect();
+        let (first, shape) = self.bounds(truth.iter().chain(&prediction));
+        let grid = Grid { shape, ..*self.grid };
+        let drawn = |voxels: &[usize]| {
+            let mut map = vec![0; grid.voxels()];
+            for voxel in voxels {
+                let at = self.grid.place(*voxel);
+                let [z, y, x] = [0, 1, 2].map(|axis| at[axis] - first[axis]);
+                map[z * grid.slice() + y * shape[2] + x] = 1;
+            }
+            Cow::Owned(map)
+        };
+        let case = Case { prediction: drawn(&prediction), truth: drawn(truth), grid };
+        Masks::of(&case, Region::Foreground)
+    }
+
+    /// The first corner and the shape of the least box around some voxels.
+    fn bounds<'b>(&self, voxels: impl Iterator<Item = &'b usize>) -> ([usize; 3], [usize; 3]) {
+        let (first, last) = voxels.fold(([usize::MAX; 3], [0; 3]), |(first, last), voxel| {
+            let at = self.grid.place(*voxel);
+            ([0, 1, 2].map(|axis| first[axis].min(at[axis])), [0, 1, 2].map(|axis| last[axis].max(at[axis])))
+        });
+        (first, [0, 1, 2].map(|axis| (last[axis] + 1).saturating_sub(first[axis])))
+    }
 }
 
 /// `hd95.brats`: the weighted distance; 374 mm where one object is missing, 0 where both are.
@@ -110,31 +157,6 @@ pub(crate) fn hd95(masks: &Masks) -> f64 {
         Score::PredictionEmpty | Score::TruthEmpty => PENALTY_MM,
         Score::BothEmpty | Score::NotApplicable => 0.0,
     }
-}
-
-/// The mask and every voxel that touches it through a face or an edge.
-fn grow(mask: &Mask, grid: &Grid) -> Mask {
-    let mut grown = mask.0.clone();
-    let [slices, rows, columns] = grid.shape.map(|voxels| voxels as isize);
-    for (z, y) in (0..slices).flat_map(|z| (0..rows).map(move |y| (z, y))) {
-        for (dz, dy) in (-1..=1).flat_map(|dz| (-1..=1).map(move |dy| (dz, dy))) {
-            let (from_z, from_y) = (z + dz, y + dy);
-            if (0..slices).contains(&from_z) && (0..rows).contains(&from_y) {
-                let start = |z: isize, y: isize| ((z * rows + y) * columns) as usize;
-                let from = &mask.0[start(from_z, from_y)..][..columns as usize];
-                let reach = usize::from(dz == 0 || dy == 0);
-                spread(&mut grown[start(z, y)..][..columns as usize], from, reach);
-            }
-        }
-    }
-    Mask(grown)
-}
-
-/// Adds the voxels of a row, and with a reach of 1 also those beside them.
-fn spread(row: &mut [u8], from: &[u8], reach: usize) {
-    row.iter_mut().zip(from).for_each(|(voxel, from)| *voxel |= from);
-    row.iter_mut().skip(reach).zip(from).for_each(|(voxel, from)| *voxel |= from);
-    row.iter_mut().zip(from.iter().skip(reach)).for_each(|(voxel, from)| *voxel |= from);
 }
 
 #[cfg(test)]
@@ -157,15 +179,6 @@ mod tests {
         let case = Case::new(maps, Spacing::volume([mm; 3]).expect("positive")).expect("same shape");
         let masks = Masks::of(&case, Region::Foreground);
         [Brats23::Dice, Brats23::Hd95].map(|figure| score(&masks, figure).value().expect("a volume"))
-    }
-
-    #[test]
-    fn growth_goes_through_faces_and_edges_not_corners() {
-        let grid = Grid { shape: [3; 3], steps_mm: [1.0; 3], axes: Axes::Three };
-        let mut mask = vec![0; 27];
-        mask[13] = 1;
-        let grown = grow(&Mask(mask), &grid);
-        assert_eq!((grown.voxels(), grown.0[0], grown.0[1]), (19, 0, 1));
     }
 
     #[test]

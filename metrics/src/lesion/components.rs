@@ -43,7 +43,8 @@ impl Components {
         let mut waiting = vec![first];
         self.labels[first] = self.count;
         while let Some(voxel) = waiting.pop() {
-            for neighbour in steps.iter().filter_map(|step| stepped(voxel, step, grid)) {
+            let at = grid.place(voxel);
+            for neighbour in steps.iter().filter_map(|step| stepped(at, step, grid)) {
                 if mask.0[neighbour] == 1 && self.labels[neighbour] == 0 {
                     self.labels[neighbour] = self.count;
                     waiting.push(neighbour);
@@ -68,11 +69,11 @@ fn steps(grid: &Grid, connectivity: Connectivity) -> Vec<[isize; 3]> {
 }
 
 /// The voxel one step on, if the grid has it.
-fn stepped(voxel: usize, step: &[isize; 3], grid: &Grid) -> Option<usize> {
+fn stepped([z, y, x]: [usize; 3], step: &[isize; 3], grid: &Grid) -> Option<usize> {
     let [slices, rows, columns] = grid.shape;
-    let z = (voxel / grid.slice()).checked_add_signed(step[0]).filter(|z| *z < slices)?;
-    let y = (voxel / columns % rows).checked_add_signed(step[1]).filter(|y| *y < rows)?;
-    let x = (voxel % columns).checked_add_signed(step[2]).filter(|x| *x < columns)?;
+    let z = z.checked_add_signed(step[0]).filter(|z| *z < slices)?;
+    let y = y.checked_add_signed(step[1]).filter(|y| *y < rows)?;
+    let x = x.checked_add_signed(step[2]).filter(|x| *x < columns)?;
     Some(z * grid.slice() + y * columns + x)
 }
 

@@ -1,7 +1,9 @@
 //! Which predicted lesion is which true one, by a rule that is stated.
 
 use super::components::{Components, Connectivity};
+use crate::case::Case;
 use crate::masks::Masks;
+use crate::region::Region;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -53,7 +55,12 @@ pub struct Lesions {
 }
 
 impl Lesions {
-    pub(crate) fn of(masks: &Masks, matching: Matching, connectivity: Connectivity) -> Self {
+    /// Counts the lesions of one case by a rule, with parts that touch as `connectivity` says.
+    pub fn of(case: &Case<'_>, region: Region, matching: Matching, connectivity: Connectivity) -> Self {
+        Self::within(&Masks::of(case, region), matching, connectivity)
+    }
+
+    pub(crate) fn within(masks: &Masks, matching: Matching, connectivity: Connectivity) -> Self {
         let prediction = Components::of(&masks.prediction, &masks.grid, connectivity);
         let truth = Components::of(&masks.truth, &masks.grid, connectivity);
         let pairs = matched(&prediction, &truth, matching);
@@ -92,15 +99,14 @@ fn matched(prediction: &Components, truth: &Components, matching: Matching) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::{Case, Maps};
-    use crate::region::Region;
+    use crate::case::Maps;
     use crate::spacing::Spacing;
     use ndarray::{Array2, array};
 
     fn lesions(prediction: &Array2<u8>, truth: &Array2<u8>, matching: Matching) -> Lesions {
         let maps = Maps { prediction: prediction.view().into_dyn(), truth: truth.view().into_dyn() };
         let case = Case::new(maps, Spacing::plane([1.0; 2]).expect("positive")).expect("same shape");
-        Lesions::of(&Masks::of(&case, Region::Foreground), matching, Connectivity::Full)
+        Lesions::of(&case, Region::Foreground, matching, Connectivity::Full)
     }
 
     #[test]

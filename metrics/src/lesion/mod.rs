@@ -4,6 +4,7 @@
 
 pub(crate) mod brats23;
 mod components;
+mod growth;
 mod matching;
 
 pub use components::Connectivity;
@@ -14,7 +15,7 @@ use crate::score::Score;
 
 /// What is said of the lesions of one case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LesionKind {
+pub(crate) enum LesionKind {
     /// `2 found / (2 found + missed + false)`; without a lesion on either side there is nothing to measure.
     F1,
     /// Found of the true lesions.
@@ -27,7 +28,7 @@ pub enum LesionKind {
 
 /// The score of one case.
 pub(crate) fn score(masks: &Masks, kind: LesionKind, matching: Matching) -> Score {
-    let lesions = Lesions::of(masks, matching, Connectivity::Full);
+    let lesions = Lesions::within(masks, matching, Connectivity::Full);
     let share = |part: usize, of: usize| Score::Value(part as f64 / of as f64);
     match (kind, lesions.predicted(), lesions.truth()) {
         (LesionKind::FalsePositives, _, _) => Score::Value(lesions.false_alarms as f64),

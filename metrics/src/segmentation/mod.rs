@@ -7,6 +7,22 @@
 //! One case is one volume, or one image of a set of images. A patient with many images is the [`crate::Tally`] of her
 //! images: distances and lesions of single images say nothing across slices, so they are scored image by image and then
 //! averaged. Only [`crate::dice`] pools the voxels of a patient's images.
+//!
+//! ```
+//! use ndarray::array;
+//! use wardround_metrics::{Case, Maps, Score, SegmentationMetric, Spacing, Tally};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let metric: SegmentationMetric = "hd95.voxel_maxdirected".parse()?;
+//! let (prediction, truth) = (array![[0, 0, 0, 1]], array![[0, 1, 0, 0]]);
+//! let maps = Maps { prediction: prediction.view().into_dyn(), truth: truth.view().into_dyn() };
+//! let case = Case::new(maps, Spacing::plane([1.0, 0.5])?)?;
+//! let score = metric.score(&case);
+//! assert_eq!(score, Score::Value(1.0));
+//! assert_eq!(Tally::of(&[score, Score::PredictionEmpty]).prediction_empty, 1);
+//! # Ok(())
+//! # }
+//! ```
 
 mod catalogue;
 mod name;

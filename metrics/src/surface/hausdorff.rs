@@ -36,7 +36,8 @@ fn percentile(mut distances: Vec<f64>) -> f64 {
     *lower + (upper - *lower) * rank.fract()
 }
 
-/// The first distance at which the pieces so near, by size, reach the share.
+/// The first distance at which the pieces so near, by size, reach the share. Where a share is exactly 95 %, rounding decides
+/// between that distance and the next, here as in surface-distance, and not always the same way.
 fn covering(pieces: &[Piece]) -> f64 {
     let mut sorted = pieces.to_vec();
     sorted.sort_unstable_by(|a, b| a.distance_mm.total_cmp(&b.distance_mm).then(a.size.total_cmp(&b.size)));

@@ -8,6 +8,7 @@
 pub(crate) mod average;
 mod element_table;
 mod elements;
+mod envelope;
 pub(crate) mod hausdorff;
 mod nearest;
 pub(crate) mod nsd;

@@ -1,133 +1,169 @@
 //! Exact Euclidean distances from some places of a grid to the nearest of others, whatever the spacing.
 //!
-//! The squared distance separates by axes (Felzenszwalb and Huttenlocher 2012, "Distance transforms of sampled functions"):
-//! steps along rows of sites are counted in integers, the lower envelope of parabolas carries them across columns, and only
-//! at the places asked for is the minimum over slices taken, outwards and no further than the best distance so far.
-//! Nothing is rounded before the last square root but by double precision itself.
+//! The squared distance separates by axes (Felzenszwalb and Huttenlocher 2012, "Distance transforms of sampled functions";
+//! Maurer, Qi and Raghavan 2003, whose test of a parabola needs no division): steps across slices are counted in integers,
+//! the lower envelope of parabolas carries them along each row, and only at the places asked for is the minimum over rows
+//! taken, outwards and no further than the best distance so far. Nothing is rounded but by double precision itself.
 
+use super::envelope::Envelope;
 use crate::case::Grid;
 use crate::masks::Mask;
 use rayon::prelude::*;
 
-/// More steps than an axis has: no site in this column.
-const FAR: u16 = u16::MAX;
+/// More steps than an axis has: no site in this line.
+pub const FAR: u16 = u16::MAX;
 
 /// For each place of `from`, in the order of the grid, millimetres to the nearest place of `to`; infinite where `to` has none.
 pub fn distances_mm(from: &Mask, to: &Mask, grid: &Grid) -> Vec<f64> {
-    let slice = grid.slice();
-    let mut squared = vec![f64::INFINITY; grid.voxels()];
-    squared
-        .par_chunks_mut(slice)
-        .zip(to.0.par_chunks(slice))
-        .for_each_init(Scratch::default, |scratch, (squared, sites)| scratch.within_slice(squared, sites, grid));
-    let slices = from.0.par_chunks(slice).enumerate().map(|(z, places)| {
-        let places = places.iter().enumerate().filter(|(_, place)| **place == 1);
-        places.map(|(place, _)| across_slices(&squared, z, place, grid).sqrt()).collect()
-    });
+    let steps = Steps::to(to, grid);
+    let slices = from.0.par_chunks(grid.slice()).enumerate();
+    let slices = slices.map_init(Slice::default, |slice, (z, places)| slice.distances_mm(z, places, &steps, grid));
     slices.collect::<Vec<Vec<f64>>>().concat()
 }
 
-/// The least squared distance of a place to a site of any slice.
-fn across_slices(squared: &[f64], z: usize, place: usize, grid: &Grid) -> f64 {
-    let at = |z: usize| squared[z * grid.slice() + place];
-    let mut best = at(z);
-    for step in 1..grid.shape[0] {
-        let apart_mm = step as f64 * grid.steps_mm[0];
-        let apart = apart_mm * apart_mm;
-        if apart >= best || (step > z && z + step >= grid.shape[0]) {
-            break;
-        }
-        let below = z.checked_sub(step).map_or(f64::INFINITY, at);
-        let above = if z + step < grid.shape[0] { at(z + step) } else { f64::INFINITY };
-        best = best.min(below.min(above) + apart);
+/// Slices between each place and the nearest site with the same row and column; by row, slice and column.
+struct Steps(Vec<u16>);
+
+impl Steps {
+    fn to(sites: &Mask, grid: &Grid) -> Self {
+        let [slices, _, columns] = grid.shape;
+        let mut steps = vec![FAR; grid.voxels()];
+        steps.par_chunks_mut(slices * columns).enumerate().for_each(|(y, steps)| {
+            for (z, steps) in steps.chunks_mut(columns).enumerate() {
+                let sites = &sites.0[z * grid.slice() + y * columns..][..columns];
+                steps.iter_mut().zip(sites).for_each(|(steps, site)| *steps = if *site == 1 { 0 } else { FAR });
+            }
+            sweep(steps, columns);
+        });
+        Self(steps)
     }
-    best
+
+    fn row(&self, z: usize, y: usize, grid: &Grid) -> &[u16] {
+        let [slices, _, columns] = grid.shape;
+        &self.0[(y * slices + z) * columns..][..columns]
+    }
 }
 
-/// Buffers of one thread.
+/// Carries counts from line to line, forth and back.
+fn sweep(steps: &mut [u16], columns: usize) {
+    let nearer = |steps: &mut [u16], next: &[u16]| {
+        steps.iter_mut().zip(next).for_each(|(steps, next)| *steps = (*steps).min(next.saturating_add(1)));
+    };
+    let lines = steps.len() / columns;
+    for line in 1..lines {
+        let (before, rest) = steps.split_at_mut(line * columns);
+        nearer(&mut rest[..columns], &before[(line - 1) * columns..]);
+    }
+    for line in (1..lines).rev() {
+        let (before, rest) = steps.split_at_mut(line * columns);
+        nearer(&mut before[(line - 1) * columns..], &rest[..columns]);
+    }
+}
+
+/// Squared distances of one slice to the nearest site of the same row; and the buffers of one thread.
 #[derive(Default)]
-struct Scratch {
-    steps: Vec<u16>,
-    envelope: Vec<Parabola>,
+struct Slice {
+    squared: Vec<f64>,
+    envelope: Envelope,
 }
 
-/// One site's squared distance along a row, and from where on no earlier site is nearer.
-#[derive(Clone, Copy)]
-struct Parabola {
-    at_mm: f64,
-    height: f64,
-    from_mm: f64,
-}
-
-impl Scratch {
-    /// Squared distance of each place of a slice to the slice's nearest site; untouched where the slice has none.
-    fn within_slice(&mut self, squared: &mut [f64], sites: &[u8], grid: &Grid) {
-        if !sites.contains(&1) {
-            return;
-        }
-        let columns = grid.shape[2];
-        self.count_steps(sites, columns);
-        for (squared, steps) in squared.chunks_mut(columns).zip(self.steps.chunks(columns)) {
-            envelope(&mut self.envelope, steps, grid);
-            evaluate(&self.envelope, squared, grid.steps_mm[2]);
-        }
-    }
-
-    /// Rows between each place and the nearest site of its column.
-    fn count_steps(&mut self, sites: &[u8], columns: usize) {
-        self.steps.clear();
-        self.steps.extend(sites.iter().map(|site| if *site == 1 { 0 } else { FAR }));
-        let nearer = |steps: &mut [u16], next: &[u16]| {
-            steps.iter_mut().zip(next).for_each(|(steps, next)| *steps = (*steps).min(next.saturating_add(1)));
+impl Slice {
+    /// Surfaces are mostly near each other: places look around themselves first. A slice in which that takes longer than
+    /// the envelopes of all its rows is finished by them, so that no pair of surfaces is slow.
+    fn distances_mm(&mut self, z: usize, places: &[u8], steps: &Steps, grid: &Grid) -> Vec<f64> {
+        let mut looks = places.len();
+        self.squared.clear();
+        let places = places.iter().enumerate().filter(|(_, place)| **place == 1);
+        let distance_mm = |(place, _)| {
+            let near = around(place, z, steps, grid, &mut looks);
+            near.unwrap_or_else(|| self.across_rows(place, z, steps, grid)).sqrt()
         };
-        let rows = self.steps.len() / columns;
-        for row in 1..rows {
-            let (before, rest) = self.steps.split_at_mut(row * columns);
-            nearer(&mut rest[..columns], &before[(row - 1) * columns..]);
-        }
-        for row in (1..rows).rev() {
-            let (before, rest) = self.steps.split_at_mut(row * columns);
-            nearer(&mut before[(row - 1) * columns..], &rest[..columns]);
-        }
+        places.map(distance_mm).collect()
     }
-}
 
-/// The parabolas of a row that are somewhere the lowest, from left to right.
-fn envelope(parabolas: &mut Vec<Parabola>, steps: &[u16], grid: &Grid) {
-    parabolas.clear();
-    for (column, steps) in steps.iter().enumerate().filter(|(_, steps)| **steps != FAR) {
-        let (at_mm, rows_mm) = (column as f64 * grid.steps_mm[2], f64::from(*steps) * grid.steps_mm[1]);
-        let height = rows_mm * rows_mm;
-        let mut from_mm = f64::NEG_INFINITY;
-        while let Some(last) = parabolas.last() {
-            from_mm = crossing_mm(last, at_mm, height);
-            if from_mm > last.from_mm {
+    /// The least squared distance of a place to a site of any row.
+    fn across_rows(&mut self, place: usize, z: usize, steps: &Steps, grid: &Grid) -> f64 {
+        if self.squared.is_empty() {
+            self.fill(z, steps, grid);
+        }
+        let [_, rows, columns] = grid.shape;
+        let (row, column) = (place / columns, place % columns);
+        let mut best = f64::INFINITY;
+        for (step, near) in apart(rows, grid.steps_mm[1]) {
+            if near >= best {
                 break;
             }
-            parabolas.pop();
-            from_mm = f64::NEG_INFINITY;
+            for y in beside(row, step, rows) {
+                best = best.min(near + self.squared[y * columns + column]);
+            }
         }
-        parabolas.push(Parabola { at_mm, height, from_mm });
+        best
+    }
+
+    fn fill(&mut self, z: usize, steps: &Steps, grid: &Grid) {
+        self.squared.resize(grid.slice(), f64::INFINITY);
+        for (y, squared) in self.squared.chunks_mut(grid.shape[2]).enumerate() {
+            self.envelope.raise(steps.row(z, y, grid), grid);
+            self.envelope.heights(squared, grid);
+        }
     }
 }
 
-/// Where a parabola further right begins to be lower than `left`.
-fn crossing_mm(left: &Parabola, at_mm: f64, height: f64) -> f64 {
-    let apart_mm = at_mm - left.at_mm;
-    0.5 * ((height - left.height) / apart_mm + at_mm + left.at_mm)
+/// The least squared distance of a place, found from near to far; none when there are no looks left.
+fn around(place: usize, z: usize, steps: &Steps, grid: &Grid, looks: &mut usize) -> Option<f64> {
+    let [_, rows, columns] = grid.shape;
+    let (row, column) = (place / columns, place % columns);
+    let mut best = f64::INFINITY;
+    for (step, near) in apart(rows, grid.steps_mm[1]) {
+        if near >= best {
+            break;
+        }
+        for y in beside(row, step, rows) {
+            let row = Row { steps: steps.row(z, y, grid), apart: near };
+            best = row.nearer(best, column, grid, looks)?;
+        }
+    }
+    Some(best)
 }
 
-fn evaluate(parabolas: &[Parabola], squared: &mut [f64], step_mm: f64) {
-    let mut parabolas = parabolas.iter().peekable();
-    let Some(mut lowest) = parabolas.next() else { return };
-    for (column, squared) in squared.iter_mut().enumerate() {
-        let at_mm = column as f64 * step_mm;
-        while let Some(next) = parabolas.next_if(|next| next.from_mm <= at_mm) {
-            lowest = next;
+/// A row of steps, and the square of how far it is.
+struct Row<'a> {
+    steps: &'a [u16],
+    apart: f64,
+}
+
+impl Row<'_> {
+    /// The least squared distance to what the row knows, if it is below `best`, which it is otherwise.
+    fn nearer(&self, mut best: f64, column: usize, grid: &Grid, looks: &mut usize) -> Option<f64> {
+        for (step, columns_apart) in apart(self.steps.len(), grid.steps_mm[2]) {
+            let near = self.apart + columns_apart;
+            if near >= best {
+                break;
+            }
+            *looks = looks.checked_sub(1)?;
+            let slices = beside(column, step, self.steps.len()).fold(FAR, |least, x| least.min(self.steps[x]));
+            if slices != FAR {
+                best = best.min(near + squared(f64::from(slices) * grid.steps_mm[0]));
+            }
         }
-        let apart_mm = at_mm - lowest.at_mm;
-        *squared = lowest.height + apart_mm * apart_mm;
+        Some(best)
     }
+}
+
+/// Steps along an axis of `length` places, and the square of how far each leads.
+fn apart(length: usize, step_mm: f64) -> impl Iterator<Item = (usize, f64)> {
+    (0..length).map(move |step| (step, squared(step as f64 * step_mm)))
+}
+
+/// The places a step before and behind, where the axis has them.
+fn beside(place: usize, step: usize, length: usize) -> impl Iterator<Item = usize> {
+    let behind = (step > 0 && place + step < length).then_some(place + step);
+    place.checked_sub(step).into_iter().chain(behind)
+}
+
+/// The square of a distance.
+pub fn squared(mm: f64) -> f64 {
+    mm * mm
 }
 
 #[cfg(test)]
@@ -174,6 +210,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn far_places_are_found_by_envelopes_when_there_are_no_looks_left() {
+        let grid = Grid { shape: [2, 30, 40], steps_mm: [1.0, 2.0, 0.5], axes: Axes::Three };
+        let (mut from, mut to) = (vec![0; grid.voxels()], vec![0; grid.voxels()]);
+        from[..40].fill(1);
+        to[grid.voxels() - 1] = 1;
+        let (from, to) = (Mask(from), Mask(to));
+        let steps = Steps::to(&to, &grid);
+        let mut looks = grid.slice();
+        assert!((0..40).any(|place| around(place, 0, &steps, &grid, &mut looks).is_none()), "{looks} looks left");
+        assert_eq!(distances_mm(&from, &to, &grid), by_definition(&from, &to, &grid));
+    }
+
     proptest! {
         #[test]
         fn every_distance_is_the_least_over_all_pairs(
@@ -190,6 +239,12 @@ mod tests {
                 prop_assert!(ours == expected || (ours - expected).abs() <= 1e-12 * expected.abs(), "{} {}", ours, expected);
             }
             prop_assert_eq!(distances_mm(&from, &to, &grid).len(), expected.len());
+            let (steps, mut slice) = (Steps::to(&to, &grid), Slice::default());
+            for place in 0..grid.slice() {
+                let (near, far) = (around(place, 0, &steps, &grid, &mut 1000), slice.across_rows(place, 0, &steps, &grid));
+                let near = near.expect("a look at each place of a slice is less than that");
+                prop_assert!(near == far || (near - far).abs() <= 1e-12 * far, "{} {}", near, far);
+            }
         }
     }
 }

@@ -56,7 +56,8 @@ pub(crate) fn score(masks: &Masks, surfaces: impl FnOnce(&Masks) -> Surfaces, to
 
 fn share(surfaces: &Surfaces, Tolerance(tolerance_mm): Tolerance) -> f64 {
     let limit_mm = tolerance_mm * (1.0 + ROUNDING);
-    let size = |pieces: &mut dyn Iterator<Item = &Piece>| pieces.map(|piece| piece.size).sum::<f64>();
+    // From a positive zero: an empty sum of floats is -0.
+    let size = |pieces: &mut dyn Iterator<Item = &Piece>| pieces.fold(0.0, |sum, piece| sum + piece.size);
     let near = |piece: &&Piece| piece.distance_mm <= limit_mm;
     let all = || surfaces.prediction.iter().chain(&surfaces.truth);
     size(&mut all().filter(near)) / size(&mut all())
@@ -81,6 +82,13 @@ mod tests {
         // As binary fractions have it, 3 x 0.7 is below 2.1 and 3 x 0.1 is above 0.3.
         assert_eq!((share_at(2.1, &[3.0 * 0.7]), share_at(0.3, &[3.0 * 0.1])), (1.0, 1.0));
         assert_eq!(share_at(0.0, &[0.0, 0.1]), 2.0 / 3.0);
+    }
+
+    #[test]
+    fn surfaces_that_are_nowhere_near_share_a_plain_zero() {
+        let surfaces = Surfaces { prediction: at(&[5.0]), truth: at(&[5.0]) };
+        let share = share(&surfaces, Tolerance::mm(1.0).expect("a distance"));
+        assert_eq!((share, share.is_sign_positive()), (0.0, true));
     }
 
     #[test]
