@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::budget::BudgetCommand;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use wardround_plan::{Digest, SiteId, StudyId};
 use wardround_privacy::Epsilon;
@@ -21,7 +21,7 @@ pub struct Arguments {
 pub enum Command {
     /// Run a whole federation on this machine: authority, coordinator, four hospitals, one study
     #[command(
-        after_help = "Examples:\n  wardround demo\n  wardround demo --epsilon 3\n  wardround demo --without-privacy\n  wardround demo --data ../scans --plan configs/cardiac.toml\n  wardround demo --out /tmp/demo --json"
+        after_help = "Examples:\n  wardround demo\n  wardround demo --epsilon 3\n  wardround demo --without-privacy\n  wardround demo --task detect\n  wardround demo --data ../scans/blood-cells\n  wardround demo --data ../scans --plan configs/cardiac.toml\n  wardround demo --out /tmp/demo --json"
     )]
     Demo(DemoArguments),
     /// The federation's certificates: who may take part
@@ -44,6 +44,11 @@ pub enum Command {
         after_help = "Examples:\n  wardround simulate simulator/scenarios/non-iid.toml\n  wardround simulate plan.toml --data ../scans --out run-1 --workers 8\n  wardround simulate plan.toml --sweep privacy.epsilon=1,3,8,none --sweep strategy.kind=fedavg,fedadam --seeds 3 --out sweep\n  wardround simulate resume run-1\n  wardround simulate verify run-1 run-2"
     )]
     Simulate(crate::simulate::SimulateArguments),
+    /// Measure a model on the patients of one folder: named metrics with intervals, worst cases, corrupted scans
+    #[command(
+        after_help = "Examples:\n  wardround eval --model wardround-demo/model.safetensors --data wardround-demo/phantoms/site-a\n  wardround eval --model m.safetensors --data site-a --metrics dice.foreground,hd95.voxel_maxdirected,nsd.subvoxel@2mm --spacing-mm 1.4,1.4\n  wardround eval --model m.safetensors --data site-a --robust --out robust\n  wardround eval compare wardround-eval other-eval\n  wardround eval metrics"
+    )]
+    Eval(crate::eval::EvalArguments),
     /// Compare simulated runs: a page with curves, SVG files for a paper, CSV
     #[command(
         after_help = "Examples:\n  wardround report wardround-run\n  wardround report sweep --out paper\n  wardround report run-1 run-2 run-3 --out compared"
@@ -62,6 +67,9 @@ pub struct DemoArguments {
     /// The plan; without it, one that fits the data
     #[arg(long)]
     pub plan: Option<PathBuf>,
+    /// What to learn from phantoms
+    #[arg(long, value_enum, default_value_t = DemoTask::Segment, conflicts_with_all = ["data", "plan"])]
+    pub task: DemoTask,
     /// Where everything is written; an earlier demo there is replaced
     #[arg(long, default_value = "wardround-demo")]
     pub out: PathBuf,
@@ -330,14 +338,14 @@ pub struct Lead {
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
     /// Make site folders of phantoms: synthetic scans with anatomy-like variety, the same for the same seed
-    #[command(after_help = "Example:\n  wardround data synth --sites 4 --task seg --out phantoms")]
+    #[command(after_help = "Example:\n  wardround data synth --sites 4 --task seg --out phantoms\n  wardround data synth --task det --out smears")]
     Synth {
         /// Folders to make
         #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
         sites: u32,
         /// What is to be learned
-        #[arg(long, default_value = "seg", value_parser = ["seg"])]
-        task: String,
+        #[arg(long, value_enum, default_value_t = PhantomTask::Seg)]
+        task: PhantomTask,
         /// The same seed gives the same bytes
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -345,6 +353,26 @@ pub enum DataCommand {
         #[arg(long, default_value = "phantoms")]
         out: PathBuf,
     },
+}
+
+/// What phantoms are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PhantomTask {
+    /// Heart slices with masks
+    Seg,
+    /// Blood smears with boxes
+    Det,
+    /// Volumes with labels, as NIfTI
+    Vol,
+}
+
+/// What a demo learns from phantoms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DemoTask {
+    /// Outlining the cavity of a heart
+    Segment,
+    /// Finding cells in blood smears
+    Detect,
 }
 
 impl Command {

@@ -6,6 +6,7 @@ mod budget;
 mod coordinator;
 mod data;
 mod demo;
+mod eval;
 mod exit;
 mod logs;
 mod output;
@@ -51,6 +52,7 @@ fn run(arguments: Arguments, output: output::Output) -> Result<ExitCode, exit::F
             Command::Budget(command) => budget::run(command, output).await,
             Command::Data(command) => data::run(command, output),
             Command::Report(arguments) => report::run(&arguments, output),
+            Command::Eval(arguments) => eval::run(arguments, output),
             Command::Simulate(arguments) => simulate::run(arguments, output).await,
         }
     });

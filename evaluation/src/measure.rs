@@ -66,6 +66,15 @@ impl Measure {
         }
     }
 
+    /// Every metric with the task it is for; those with a parameter with their usual one.
+    pub fn known() -> Vec<(Task, Self)> {
+        let segment = SegmentationMetric::all().map(Self::Segmentation);
+        let calibration = CalibrationMetric::ALL.into_iter().map(Self::Calibration);
+        let detect = DetectionMetric::known().iter().filter_map(|name| Self::of_task(name, Task::Detect).ok());
+        let of = |task: Task| move |measure: Self| (task, measure);
+        segment.chain(calibration).map(of(Task::Segment)).chain(detect.map(of(Task::Detect))).collect()
+    }
+
     /// What is measured of a network of this task if nobody asks for anything else.
     pub fn usual(task: Task) -> &'static [&'static str] {
         match task {

@@ -1,11 +1,11 @@
 //! The folders and the plan of a demo, before anybody enters.
 
-use crate::args::DemoArguments;
+use crate::args::{DemoArguments, DemoTask};
 use crate::exit::Failure;
 use crate::site::read_plan;
 use std::path::{Path, PathBuf};
 use wardround_imaging::{PatientGrouping, SiteFolder, SynthPlan, synth};
-use wardround_plan::{Plan, SiteId};
+use wardround_plan::{ModelKind, Plan, SiteId};
 
 /// Marks a folder that a demo may replace.
 const MARK: &str = ".wardround-demo";
@@ -15,6 +15,10 @@ const PRIVATE_PHANTOMS: &str = include_str!("../../../configs/phantoms-private.t
 const PRIVATE_CARDIAC: &str = include_str!("../../../configs/cardiac-private.toml");
 const CARDIAC: &str = include_str!("../../../configs/cardiac.toml");
 const NUCLEI: &str = include_str!("../../../configs/nuclei.toml");
+const BLOOD_CELLS: &str = include_str!("../../../configs/blood-cells.toml");
+const HIPPOCAMPUS: &str = include_str!("../../../configs/hippocampus.toml");
+const SMEARS: &str = include_str!("../../../configs/smears.toml");
+const PRIVATE_SMEARS: &str = include_str!("../../../configs/smears-private.toml");
 
 /// Everything that is on disk before the first process starts.
 pub struct Stage {
@@ -120,7 +124,13 @@ fn all_know_patients(sites: &[SiteStage]) -> Result<bool, Failure> {
 /// Phantoms of hospitals as large as the plan needs: noise hides one patient among hundreds, not among five.
 fn phantoms(out: &Path, plan: &Plan, arguments: &DemoArguments) -> Result<PathBuf, Failure> {
     let folder = out.join("phantoms");
-    let hospitals = if plan.privacy.patients().is_some() { SynthPlan::large() } else { SynthPlan::default() };
+    let hospitals = match (plan.model.kind, plan.privacy.patients()) {
+        (ModelKind::Centernet2d, None) => SynthPlan::detection(),
+        (ModelKind::Centernet2d, Some(_)) => SynthPlan::many_smears(),
+        (ModelKind::Unet3d, _) => SynthPlan::volumes(),
+        (ModelKind::Unet2d, None) => SynthPlan::default(),
+        (ModelKind::Unet2d, Some(_)) => SynthPlan::large(),
+    };
     let hospitals = SynthPlan { sites: arguments.sites, seed: arguments.seed, ..hospitals };
     synth(&folder, &hospitals).map_err(Failure::failed)?;
     Ok(folder)
@@ -141,12 +151,16 @@ fn plan_text(arguments: &DemoArguments) -> Result<String, Failure> {
 fn fitting_plan(arguments: &DemoArguments) -> Result<&'static str, Failure> {
     let name = arguments.data.as_ref().map(|data| data.file_name().unwrap_or_default().to_string_lossy());
     match (name.as_deref(), arguments.epsilon.is_some()) {
+        (None, _) if arguments.task == DemoTask::Detect && arguments.without_privacy => Ok(SMEARS),
+        (None, _) if arguments.task == DemoTask::Detect => Ok(PRIVATE_SMEARS),
         (None, _) if arguments.without_privacy => Ok(PHANTOMS),
         (None, _) => Ok(PRIVATE_PHANTOMS),
-        (Some("nuclei"), true) => {
+        (Some("nuclei" | "blood-cells" | "hippocampus-mr"), true) => {
             Err(Failure::input("no private plan comes along for these scans; give one with --plan"))
         }
         (Some("nuclei"), false) => Ok(NUCLEI),
+        (Some("blood-cells"), false) => Ok(BLOOD_CELLS),
+        (Some("hippocampus-mr"), false) => Ok(HIPPOCAMPUS),
         (Some(_), true) => Ok(PRIVATE_CARDIAC),
         (Some(_), false) => Ok(CARDIAC),
     }
@@ -172,7 +186,7 @@ mod tests {
 
     #[test]
     fn plans_that_come_along_are_good_and_take_a_seed() {
-        for text in [PHANTOMS, PRIVATE_PHANTOMS, CARDIAC, PRIVATE_CARDIAC, NUCLEI] {
+        for text in [PHANTOMS, PRIVATE_PHANTOMS, CARDIAC, PRIVATE_CARDIAC, NUCLEI, BLOOD_CELLS, HIPPOCAMPUS, SMEARS, PRIVATE_SMEARS] {
             let plan = Plan::from_toml(&with_line(text, "[study]", "seed", "7")).expect("good");
             assert_eq!(plan.study.seed, 7);
         }
