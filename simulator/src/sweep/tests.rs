@@ -3,7 +3,7 @@
 use super::*;
 use wardround_plan::PrivacyMode;
 
-const TEN_SITES: &str = include_str!("../../scenarios/non-iid.toml");
+const TEN_SITES: &str = include_str!("../../../examples/non-iid/plan.toml");
 
 /// With every key that a promise to patients brings along.
 fn private() -> String {
