@@ -58,7 +58,7 @@ impl Lab {
         let folder = lab.file("examples").join(&story.name);
         std::fs::create_dir_all(&folder).expect("a folder of ours");
         std::fs::write(folder.join("plan.toml"), small(&story.read("plan.toml"))).expect("a folder of ours");
-        synth(&lab.file(SCANS), &phantoms()).expect("a folder of ours");
+        synth(lab.file(SCANS), &phantoms()).expect("a folder of ours");
         lab
     }
 
