@@ -13,7 +13,7 @@ START = time.time()
 
 import environment
 
-environment.enter("pfl-torch", ["pfl==0.6.0", "torch"])
+environment.enter("torch", ["pfl==0.6.0", "flwr[simulation]==1.41.0", "torch==2.15.0", "numpy", "psutil"])
 
 import argparse
 import copy

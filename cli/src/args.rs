@@ -41,7 +41,7 @@ pub enum Command {
     Budget(BudgetCommand),
     /// Rehearse a study with virtual sites in this process
     #[command(
-        after_help = "Examples:\n  wardround simulate simulator/scenarios/non-iid.toml\n  wardround simulate plan.toml --data ../scans --out run-1 --workers 8\n  wardround simulate plan.toml --sweep privacy.epsilon=1,3,8,none --sweep strategy.kind=fedavg,fedadam --seeds 3 --out sweep\n  wardround simulate resume run-1\n  wardround simulate verify run-1 run-2"
+        after_help = "Examples:\n  wardround simulate examples/quickstart/plan.toml\n  wardround simulate plan.toml --data ../scans --out run-1 --workers 8\n  wardround simulate plan.toml --sweep privacy.epsilon=1,3,8,none --sweep strategy.kind=fedavg,fedadam --seeds 3 --out sweep\n  wardround simulate resume run-1\n  wardround simulate verify run-1 run-2"
     )]
     Simulate(crate::simulate::SimulateArguments),
     /// Measure a model on the patients of one folder: named metrics with intervals, worst cases, corrupted scans

@@ -29,7 +29,7 @@ use wardround_simulator::{
 pub struct SimulateArguments {
     #[command(subcommand)]
     command: Option<SimulateCommand>,
-    /// A scenario: a plan with a `[simulation]` section; examples are in simulator/scenarios
+    /// A scenario: a plan with a `[simulation]` section; those of examples/ are commented
     #[arg(required = true)]
     plan: Option<PathBuf>,
     /// The run's new folder; with --sweep or --seeds, the folder of all runs

@@ -106,3 +106,11 @@ fn stored(value: f32) -> (Digest, BTreeMap<Digest, f32>) {
     let digest = Digest::of(&value.to_le_bytes());
     (digest, BTreeMap::from([(digest, value)]))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn three_hospitals_agree_after_one_has_left() {
+        super::main().expect("as its README says");
+    }
+}

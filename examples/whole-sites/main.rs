@@ -74,3 +74,11 @@ fn update(site: usize, model: [f32; 2], rate: f32) -> Vec<f32> {
     });
     gradient.iter().map(|slope| -rate * slope).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_line_is_found_within_the_budget() {
+        super::main().expect("as its README says");
+    }
+}

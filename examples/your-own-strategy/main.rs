@@ -66,3 +66,11 @@ fn distance(model: &[f32]) -> f32 {
     let mean = [0, 1].map(|at| WISHES.iter().map(|wish| wish[at]).sum::<f32>() / WISHES.len() as f32);
     model.iter().zip(mean).map(|(weight, mean)| (weight - mean).powi(2)).sum::<f32>().sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn three_sites_agree_by_lion() {
+        super::main().expect("as its README says");
+    }
+}

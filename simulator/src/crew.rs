@@ -14,6 +14,7 @@ use std::num::NonZeroUsize;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wardround_plan::RoundNumber;
+use wardround_secagg::session::DistributedNoise;
 use wardround_strategy::{LocalRule, MessageShape, Received};
 
 /// The workers of a run.
@@ -76,13 +77,24 @@ impl<'w, W: LocalWork> Crew<'w, W> {
         round: &RoundWork<'_>,
         gather: &impl Gather,
     ) -> Result<Vec<Ended>, WorkError> {
-        let (next, done, work) = (AtomicUsize::new(0), AtomicUsize::new(0), self.work);
+        let work = self.work;
+        self.each(jobs, round, |seat, place, job| seat.finish(work, place, job, round, gather))
+    }
+
+    /// Does `finish` for every job, on all seats.
+    fn each(
+        &mut self,
+        jobs: &[Assignment],
+        round: &RoundWork<'_>,
+        finish: impl Fn(&mut Seat<W::Worker>, usize, &Assignment) -> Result<Ended, WorkError> + Sync,
+    ) -> Result<Vec<Ended>, WorkError> {
+        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         self.seats.iter_mut().for_each(|seat| seat.moved.clear());
         on_all(&mut self.seats, |seat| {
             loop {
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 let Some(job) = jobs.get(place) else { return Ok(()) };
-                let ended = seat.finish(work, place, job, round, gather)?;
+                let ended = finish(seat, place, job)?;
                 seat.ended.push((place, ended));
                 (round.progress)(done.fetch_add(1, Ordering::Relaxed) + 1);
             }
@@ -101,12 +113,32 @@ impl<'w, W: LocalWork> Crew<'w, W> {
         jobs: &[Assignment],
         round: &RoundWork<'_>,
     ) -> Result<(Vec<Ended>, &[i64]), WorkError> {
+        self.empty_sums();
+        let ended = self.train(jobs, round, &ExactSum)?;
+        Ok((ended, ExactSum::total(self.seats.iter_mut().map(|seat| &mut seat.part))))
+    }
+
+    /// The sum of every job's gradients with its site's share of `noise`, in whole numbers.
+    ///
+    /// # Errors
+    /// As [`Crew::train`].
+    pub(crate) fn sum_gradients(
+        &mut self,
+        jobs: &[Assignment],
+        round: &RoundWork<'_>,
+        noise: &DistributedNoise,
+    ) -> Result<(Vec<Ended>, &[i64]), WorkError> {
+        self.empty_sums();
+        let work = self.work;
+        let ended = self.each(jobs, round, |seat, _, job| seat.add_gradients(work, job, round, noise))?;
+        Ok((ended, ExactSum::total(self.seats.iter_mut().map(|seat| &mut seat.part))))
+    }
+
+    fn empty_sums(&mut self) {
         for seat in &mut self.seats {
             seat.part.sum.clear();
             seat.part.sum.resize(seat.message.len(), 0);
         }
-        let ended = self.train(jobs, round, &ExactSum)?;
-        Ok((ended, ExactSum::total(self.seats.iter_mut().map(|seat| &mut seat.part))))
     }
 
     /// What the sites of the last round keep from it, to be taken over if the round counts.

@@ -24,6 +24,7 @@ mod section;
 mod secure;
 mod seeds;
 mod segmentation;
+mod shared_noise;
 mod site;
 mod spent;
 mod states;

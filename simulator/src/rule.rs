@@ -7,6 +7,7 @@ use crate::gather::Kept;
 use crate::run::{RunError, Secagg};
 use crate::secure::{self, Member};
 use crate::seeds::Seeds;
+use crate::shared_noise::{SharedRule, SharedStep};
 use crate::states::SiteStates;
 use crate::{Attempt, LocalWork, SiteNumber};
 use wardround_plan::{Plan, PrivacyMode, RoundNumber};
@@ -18,9 +19,18 @@ use wardround_strategy::{
 /// How the messages of a study's sites become the next model.
 pub(crate) struct Rule {
     pub(crate) strategy: Strategy,
-    client: Option<ClientRule>,
+    privacy: PrivacyRule,
     /// The weight of all sites of the study.
     weight: u64,
+}
+
+/// What privacy has a say in beyond the sites' own work.
+enum PrivacyRule {
+    Nothing,
+    /// Whole sites are clipped and drawn by coins.
+    OfSites(ClientRule),
+    /// Sites share the noise.
+    Shared(SharedRule),
 }
 
 /// One attempt's training.
@@ -52,27 +62,33 @@ impl Rule {
     /// # Errors
     /// [`RunError::Privacy`] for a promise that no noise keeps.
     pub(crate) fn of(plan: &Plan, strategy: Strategy, weights: &[u32]) -> Result<Self, RunError> {
-        let client = match plan.privacy.mode {
-            // Shared noise is refused by the scenario's rules.
-            PrivacyMode::None | PrivacyMode::Site | PrivacyMode::Distributed => None,
-            PrivacyMode::Client => Some(ClientRule::of(plan, weights.len())?),
+        let privacy = match plan.privacy.mode {
+            PrivacyMode::None | PrivacyMode::Site => PrivacyRule::Nothing,
+            PrivacyMode::Distributed => PrivacyRule::Shared(SharedRule::of(plan)?),
+            PrivacyMode::Client => PrivacyRule::OfSites(ClientRule::of(plan, weights.len())?),
         };
-        Ok(Self { strategy, client, weight: weights.iter().map(|weight| u64::from(*weight)).sum() })
+        Ok(Self { strategy, privacy, weight: weights.iter().map(|weight| u64::from(*weight)).sum() })
     }
 
     /// The coins by which sites are drawn, where privacy asks for coins.
     pub(crate) fn coins(&self) -> Option<ClientCoins> {
-        self.client.map(|rule| rule.coins())
+        match &self.privacy {
+            PrivacyRule::OfSites(rule) => Some(rule.coins()),
+            PrivacyRule::Nothing | PrivacyRule::Shared(_) => None,
+        }
     }
 
     /// Why secure aggregation cannot make this rule's sums, if it cannot.
     pub(crate) fn unmaskable(&self) -> Option<&'static str> {
-        match (&self.client, self.strategy.aggregation()) {
-            (Some(_), _) => {
+        match (&self.privacy, self.strategy.aggregation()) {
+            (PrivacyRule::OfSites(_), _) => {
                 Some("with `privacy.mode = \"client\"` whoever sums clips whole updates, and has to see them")
             }
-            (None, Aggregation::Single(_)) => Some("the strategy has to see every single update"),
-            (None, Aggregation::Mean | Aggregation::Groups { .. }) => None,
+            (PrivacyRule::Shared(_), _) => {
+                Some("shares of noise are added to exact sums here, whose bits masks would not change")
+            }
+            (PrivacyRule::Nothing, Aggregation::Single(_)) => Some("the strategy has to see every single update"),
+            (PrivacyRule::Nothing, Aggregation::Mean | Aggregation::Groups { .. }) => None,
         }
     }
 
@@ -86,11 +102,12 @@ impl Rule {
         training: &Training<'_>,
         state: &mut ServerState,
     ) -> Result<(Vec<Ended>, Option<Next>), RunError> {
-        match (&self.client, self.strategy.aggregation()) {
-            (Some(client), _) => self.client_level(client, crew, training, state),
-            (None, Aggregation::Mean) => self.mean(crew, training, state),
-            (None, Aggregation::Single(_)) => self.single(crew, training, state),
-            (None, Aggregation::Groups { size, .. }) => self.groups(*size, crew, training, state),
+        match (&self.privacy, self.strategy.aggregation()) {
+            (PrivacyRule::OfSites(client), _) => self.client_level(client, crew, training, state),
+            (PrivacyRule::Shared(shared), _) => self.shared(shared, crew, training, state),
+            (PrivacyRule::Nothing, Aggregation::Mean) => self.mean(crew, training, state),
+            (PrivacyRule::Nothing, Aggregation::Single(_)) => self.single(crew, training, state),
+            (PrivacyRule::Nothing, Aggregation::Groups { size, .. }) => self.groups(*size, crew, training, state),
         }
     }
 
@@ -181,6 +198,21 @@ impl Rule {
         let expected = client.expected_weight().min(self.weight as f64) / self.weight as f64;
         self.advance_by(training, state, expected, Collected::Mean(Mean::Values(&step.mean)))?;
         Ok((ended, Some(Next { clip: Some(step.next_clip.get()), chosen: None })))
+    }
+
+    fn shared<W: LocalWork>(
+        &self,
+        shared: &SharedRule,
+        crew: &mut Crew<'_, W>,
+        training: &Training<'_>,
+        state: &mut ServerState,
+    ) -> Result<(Vec<Ended>, Option<Next>), RunError> {
+        let SharedStep { ended, change } = with_work(self, training, state, |work| shared.step(crew, training, work))?;
+        let Some(change) = change else { return Ok((ended, None)) };
+        let taken = training.jobs.iter().zip(&ended).filter(|(_, ended)| matches!(ended, Ended::Taken(_)));
+        let weight = taken.map(|(job, _)| u64::from(job.weight)).sum();
+        let next = self.advance(training, state, weight, Collected::Mean(Mean::Values(&change)))?;
+        Ok((ended, next))
     }
 
     /// Trains and keeps every message.

@@ -1,8 +1,8 @@
 //! What a `[simulation]` may not say.
 
-use crate::ScenarioError;
 use crate::scenario::header;
 use crate::section::{FaultsSection, SimulationSection, Spread};
+use crate::{Poison, ScenarioError};
 use std::fmt::Display;
 use wardround_plan::{Plan, PrivacyMode, SiteId, Weighting};
 
@@ -28,11 +28,6 @@ impl Broken {
 
 /// Checks what has to hold between plan and simulation.
 pub(crate) fn check(plan: &Plan, simulation: &SimulationSection) -> Result<(), Broken> {
-    Place("privacy", "mode").require(
-        plan.privacy.mode != PrivacyMode::Distributed,
-        "is \"distributed\", which virtual sites do not do yet",
-        "write `mode = \"site\"`, or run processes: `wardround demo --plan PLAN`",
-    )?;
     population(plan, simulation)?;
     weights(plan, simulation)?;
     simulation.partition.check().map_err(|(key, problem, remedy)| Broken {
@@ -41,7 +36,18 @@ pub(crate) fn check(plan: &Plan, simulation: &SimulationSection) -> Result<(), B
         problem,
         remedy,
     })?;
-    faults(plan, simulation)
+    faults(plan, simulation)?;
+    shared_noise(plan, simulation)
+}
+
+/// Poison of updates has no meaning where sites send gradients in whole numbers.
+fn shared_noise(plan: &Plan, simulation: &SimulationSection) -> Result<(), Broken> {
+    let poison = simulation.faults.poison.map(|poison| poison.attack);
+    Place("simulation.faults", "poison").require(
+        plan.privacy.mode != PrivacyMode::Distributed || matches!(poison, None | Some(Poison::LabelFlip)),
+        "spoils updates, and with `privacy.mode = \"distributed\"` sites send sums of gradients",
+        "write `{ kind = \"label_flip\" }`, or `mode = \"site\"`",
+    )
 }
 
 fn population(plan: &Plan, simulation: &SimulationSection) -> Result<(), Broken> {

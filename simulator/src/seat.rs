@@ -4,6 +4,10 @@ use crate::crew::{Assignment, Ended, RoundWork};
 use crate::gather::{Arrival, Gather, Part};
 use crate::{Job, LocalWork, Report, SiteNumber, WorkError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use wardround_privacy::{SimulatedNoise, Unnoised};
+use wardround_round::masking::Share;
+use wardround_secagg::ring::NoiseShare as _;
+use wardround_secagg::session::DistributedNoise;
 use wardround_strategy::{Correction, Effort, LocalError, LocalSteps, local_round};
 
 /// One worker, with what it keeps.
@@ -69,6 +73,33 @@ impl<S> Seat<S> {
         })
     }
 
+    /// Adds one site's gradients, with its share of `noise`, to this seat's sum.
+    ///
+    /// # Errors
+    /// A worker that has to be made anew cannot be.
+    pub(crate) fn add_gradients<W: LocalWork<Worker = S>>(
+        &mut self,
+        work: &W,
+        job: &Assignment,
+        round: &RoundWork<'_>,
+        noise: &DistributedNoise,
+    ) -> Result<Ended, WorkError> {
+        let made = caught(|| {
+            let gradients = work.gradients(&mut self.scratch, &round.job(job), round.received.model)?;
+            noised(&gradients, round, job.site, noise)
+        });
+        Ok(match self.renewed(work, made)? {
+            Err(error) => Ended::Failed(error.0),
+            Ok(words) if words.len() != self.part.sum.len() => {
+                Ended::Refused(format!("{} gradients for {} weights", words.len(), self.part.sum.len()))
+            }
+            Ok(words) => {
+                self.part.sum.iter_mut().zip(words).for_each(|(sum, word)| *sum = sum.wrapping_add(word));
+                Ended::Taken(Report { loss: None, effort: Effort { steps: 1, gradient_weight: None } })
+            }
+        })
+    }
+
     /// The strategy's round at one site: the message lies in the buffer then.
     fn train<W: LocalWork<Worker = S>>(
         &mut self,
@@ -93,6 +124,23 @@ impl<S> Seat<S> {
             Ok(Err(panicked))
         })
     }
+}
+
+/// The gradients with the site's share of the noise, made and added as a deployed site does it; from the seed.
+fn noised(
+    gradients: &Unnoised<Vec<i64>>,
+    round: &RoundWork<'_>,
+    site: SiteNumber,
+    noise: &DistributedNoise,
+) -> Result<Vec<i64>, WorkError> {
+    let label = format!("share of site {site} in round {}, attempt {}", round.round, round.attempt.get());
+    let streams = SimulatedNoise::new(round.seeds.work(), &label);
+    let mut share = Share::new(noise, streams).map_err(WorkError)?;
+    let mut words = gradients.value().clone();
+    for block in &mut share.blocks(1).map_err(WorkError::of)? {
+        block.add_to(&mut words);
+    }
+    Ok(words)
 }
 
 /// The work of one site as a strategy calls it.

@@ -2,6 +2,7 @@
 
 use crate::{Attempt, SiteNumber};
 use wardround_plan::{Digest, Plan, Purpose, RoundNumber, Stream, StreamKey, Weights};
+use wardround_privacy::Unnoised;
 use wardround_strategy::{Correction, Effort, Strategy};
 
 /// The work of any site. One value serves all sites and all workers at once.
@@ -28,6 +29,21 @@ pub trait LocalWork: Sync {
         weights: &mut [f32],
         correction: &Correction<'_>,
     ) -> Result<Report, WorkError>;
+
+    /// The sum of the clipped gradients of one step from `weights`, in steps of the plan's grid: what a site sends with
+    /// `privacy.mode = "distributed"`, before it adds its share of the noise.
+    ///
+    /// # Errors
+    /// The site's fault; the round goes on without it. Work that has no gradients of single patients leaves this as it is.
+    fn gradients(
+        &self,
+        worker: &mut Self::Worker,
+        job: &Job<'_>,
+        weights: &[f32],
+    ) -> Result<Unnoised<Vec<i64>>, WorkError> {
+        let _ = (worker, job, weights);
+        Err(WorkError(format!("`{}` has no gradients of single patients for shared noise", self.name())))
+    }
 
     /// How good `model` is at `site`, more being better; `None` where there is nothing to measure on.
     ///

@@ -1,7 +1,7 @@
 //! The `wardround` binary, and its commands that run to an end.
 
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The exit codes that `wardround --help` documents.
@@ -27,8 +27,13 @@ pub fn wardround() -> PathBuf {
 
 /// Runs `wardround ARGUMENTS --json` to its end.
 pub fn run(arguments: &[&str]) -> Ended {
+    run_in(Path::new("."), arguments)
+}
+
+/// As [`run`], from within `folder`.
+pub fn run_in(folder: &Path, arguments: &[&str]) -> Ended {
     let mut command = Command::new(wardround());
-    command.args(arguments).arg("--json").stdin(Stdio::null()).env_remove("RUST_LOG");
+    command.current_dir(folder).args(arguments).arg("--json").stdin(Stdio::null()).env_remove("RUST_LOG");
     let output = command.output().expect("the binary can be started");
     let stdout = String::from_utf8_lossy(&output.stdout);
     let result = stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).next_back().unwrap_or_default();

@@ -8,6 +8,7 @@ mod check;
 mod crashes;
 mod disk;
 mod events;
+mod examples;
 mod federation;
 mod hostile;
 mod locks;

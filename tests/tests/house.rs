@@ -47,7 +47,7 @@ const ARROWS: [(&str, &[&str]); 19] = [
             "evaluation",
         ],
     ),
-    ("examples", &["plan", "privacy", "strategy", "metrics", "round", "imaging", "models"]),
+    ("examples", &["plan", "privacy", "strategy", "metrics", "round", "imaging", "models", "simulator"]),
     ("tests", &[]),
 ];
 
@@ -69,7 +69,8 @@ const WITHOUT_RUNTIME: [&str; 9] =
     ["plan", "privacy", "secagg", "strategy", "metrics", "round", "imaging", "models", "report"];
 /// Who may name what only one room should know.
 const KEPT: [(&str, &[&str]); 7] = [
-    ("burn", &["models"]),
+    // An example shows a researcher a network of her own, which the house does not have.
+    ("burn", &["models", "examples"]),
     ("opendp", &["privacy"]),
     ("rcgen", &["identity"]),
     ("rustls", &["identity"]),

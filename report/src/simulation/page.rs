@@ -1,19 +1,19 @@
 //! The page: which setting was best for whom, and what it took.
 
-use super::charts::{convergence, last_mean, privacy, sites};
-use super::group::{Group, Over};
+use super::charts::{convergence, privacy, sites};
+use super::cost::cost;
+use super::fairness::fairness;
+use super::group::Group;
+use super::lasted;
 use super::record::{RunRecord, SimulationRecord};
+use super::runs::runs;
 use crate::figures::{Figure, figures};
-use crate::numbers::{NONE, count, decimal, difference, duration, rounded_up, score};
-use crate::page::{EPSILON_DECIMALS, Masthead, page, section};
+use crate::numbers::{count, score};
+use crate::page::{Masthead, page, section};
 use crate::records::Promise;
-use crate::text::{short_digest, visible};
+use crate::text::visible;
 use maud::{Markup, html};
 use std::collections::BTreeSet;
-
-/// A longer table of runs is folded on the screen.
-const OPEN_MAX: usize = 30;
-const BYTES_PER_MB: f64 = 1e6;
 
 /// The runs as a self-contained HTML page.
 pub fn simulation_page(record: &SimulationRecord) -> String {
@@ -30,20 +30,8 @@ pub fn simulation_page(record: &SimulationRecord) -> String {
         (figures(&key_figures(record, &groups)))
         @for warning in warnings(record) { p.note { (warning) } }
         (section("Convergence", curves(record, &groups)))
-        @if let Some(lines) = privacy(record, &groups) { (section("Privacy against utility", html! {
-            (lines.figure())
-            p.note {
-                "ε is what a ledger would count after the last round at the plan’s δ, rounded up in the table below. The same \
-                 ε does not mean the same thing for a patient and for a whole site: see the plan’s unit."
-            }
-        })) }
-        (section("How sites are spread", html! {
-            (sites(record, &groups))
-            p.note {
-                "All sites of all repetitions. A box holds the middle half and is parted at the median; whiskers reach to the \
-                 lowest and the highest."
-            }
-        }))
+        @if let Some(body) = utility(record, &groups) { (section("Privacy against utility", body)) }
+        (section("How sites are spread", spread(record, &groups)))
         (section("Fairness: the worst site", fairness(&groups)))
         (section("Communication and time", cost(&groups)))
         (section("Runs", runs(record)))
@@ -109,130 +97,26 @@ fn curves(record: &SimulationRecord, groups: &[Group]) -> Markup {
     }
 }
 
-fn fairness(groups: &[Group]) -> Markup {
-    let worst = |run: &RunRecord| run.last()?.worst;
-    let gap = |run: &RunRecord| Some(run.last()?.mean? - run.last()?.worst?);
-    html! {
-        div.scroll {
-            table {
-                thead {
-                    tr {
-                        th scope="col" { "Setting" }
-                        th scope="col" { "Seeds" }
-                        th scope="col" { "Mean of sites" }
-                        th scope="col" { "lowest–highest" }
-                        th scope="col" { "Worst site" }
-                        th scope="col" { "lowest–highest" }
-                        th scope="col" { "Worst − mean" }
-                    }
-                }
-                tbody {
-                    @for group in groups {
-                        tr {
-                            th scope="row" { (visible(&group.name())) }
-                            td { (group.runs.len()) }
-                            (over(last_mean(group)))
-                            (over(group.over(worst)))
-                            td { (difference(group.over(gap).map_or(f64::NAN, |gap| -gap.mean))) }
-                        }
-                    }
-                }
-            }
-        }
-        p.note { "At the last measurement; means over seeds. The worst site may be another one with every seed." }
-    }
-}
-
-/// Two cells: the mean, and how far the seeds reach.
-fn over(over: Option<Over>) -> Markup {
-    let [mean, low, high] = over.map_or([f64::NAN; 3], |over| [over.mean, over.low, over.high]).map(score);
-    html! { td { (mean) } td { @if over.is_some() { (low) "–" (high) } @else { (NONE) } } }
-}
-
-fn cost(groups: &[Group]) -> Markup {
-    let traffic = |number: fn(&super::SimulatedTraffic) -> u64| {
-        move |run: &RunRecord| Some(number(run.traffic.as_ref()?) as f64 / BYTES_PER_MB)
-    };
-    let mean = |over: Option<Over>| over.map_or(f64::NAN, |over| over.mean);
-    html! {
-        div.scroll {
-            table {
-                thead {
-                    tr {
-                        th scope="col" { "Setting" }
-                        th scope="col" { "ε" }
-                        th scope="col" { "To sites, MB" }
-                        th scope="col" { "From sites, MB" }
-                        th scope="col" { "Virtual time" }
-                        th scope="col" { "On this machine" }
-                    }
-                }
-                tbody {
-                    @for group in groups {
-                        tr {
-                            th scope="row" { (visible(&group.name())) }
-                            td { (group.epsilon().map_or(NONE.into(), |epsilon| rounded_up(epsilon, EPSILON_DECIMALS))) }
-                            td { (decimal(mean(group.over(traffic(|traffic| traffic.down_bytes))), 1)) }
-                            td { (decimal(mean(group.over(traffic(|traffic| traffic.up_bytes))), 1)) }
-                            td { (lasted(group.over(RunRecord::virtual_s).map(|over| over.mean))) }
-                            td { (lasted(group.over(|run| Some(run.wall_s())).map(|over| over.mean))) }
-                        }
-                    }
-                }
-            }
-        }
+/// Nothing where no run promises anything.
+fn utility(record: &SimulationRecord, groups: &[Group]) -> Option<Markup> {
+    let lines = privacy(record, groups)?;
+    Some(html! {
+        (lines.figure())
         p.note {
-            "Of one run, mean over seeds. Models and updates are counted as 32-bit numbers, to every site that was asked and from \
-             every site that answered, in every attempt; what secure aggregation, scores and the protocol add is not in it. \
-             1 MB is 10⁶ bytes. ε is that of the last round, – where nothing is promised."
+            "ε is what a ledger would count after the last round at the plan’s δ, rounded up in the table below. The same \
+             ε does not mean the same thing for a patient and for a whole site: see the plan’s unit."
         }
-    }
+    })
 }
 
-fn runs(record: &SimulationRecord) -> Markup {
+fn spread(record: &SimulationRecord, groups: &[Group]) -> Markup {
     html! {
-        details.rounds open[record.runs.len() <= OPEN_MAX] {
-            summary { (count(record.runs.len(), "run")) }
-            div.scroll {
-                table {
-                    thead {
-                        tr {
-                            th scope="col" { "Run" }
-                            th scope="col" { "Seed" }
-                            th scope="col" { "Rounds" }
-                            th scope="col" { "Measured in" }
-                            th scope="col" { "Mean of sites" }
-                            th scope="col" { "Worst site" }
-                            th.words scope="col" { "Model" }
-                        }
-                    }
-                    tbody { @for run in &record.runs { (row(run)) } }
-                }
-            }
+        (sites(record, groups))
+        p.note {
+            "All sites of all repetitions. A box holds the middle half and is parted at the median; whiskers reach to the \
+             lowest and the highest."
         }
     }
-}
-
-fn row(run: &RunRecord) -> Markup {
-    let last = run.last();
-    let number = |number: Option<f64>| score(number.unwrap_or(f64::NAN));
-    html! {
-        tr {
-            th scope="row" { (visible(&run.name)) }
-            td { (run.seed) }
-            td { (run.rounds.len()) @if !run.complete { ", not finished" } }
-            td { @if let Some(last) = last { "round " (last.round) } @else { (NONE) } }
-            td { (number(last.and_then(|last| last.mean))) }
-            td { (number(last.and_then(|last| last.worst))) }
-            td.words { code title=(visible(&run.model_sha256)) { (short_digest(&visible(&run.model_sha256))) } }
-        }
-    }
-}
-
-/// Seconds as people read them.
-fn lasted(seconds: Option<f64>) -> String {
-    let seconds = seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
-    seconds.map_or(NONE.into(), |seconds| duration(0, (seconds * 1e3).round() as u64))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::Outcome;
 use super::machine::{Clock, Cost};
 use std::num::NonZeroUsize;
 use std::sync::OnceLock;
-use wardround_simulator::{LocalWork, Manifest, Observer, Options, Run, Scenario};
+use wardround_simulator::{LocalWork, Manifest, Observer, Options, Run, Scenario, Secagg};
 
 /// What a run cost.
 pub struct Costs {
@@ -14,11 +14,28 @@ pub struct Costs {
     pub start_ms: f64,
 }
 
-/// One run of so many rounds, with `work` at every site in each.
-pub fn run(work: &impl LocalWork, sites: u32, rounds: u32, workers: usize) -> Outcome<Costs> {
+/// How much there is to do, and how.
+#[derive(Clone, Copy)]
+pub struct Size {
+    pub sites: u32,
+    pub rounds: u32,
+    pub workers: usize,
+    pub secagg: Secagg,
+}
+
+impl Size {
+    /// Times a site was asked.
+    pub fn site_rounds(self) -> f64 {
+        f64::from(self.sites) * f64::from(self.rounds)
+    }
+}
+
+/// One run, with `work` at every site in each round.
+pub fn run(work: &impl LocalWork, size: Size) -> Outcome<Costs> {
+    let Size { sites, rounds, workers, secagg } = size;
     let scenario = Scenario::from_toml(&text(sites, rounds))?;
     let dir = tempfile::tempdir()?;
-    let options = Options { workers: NonZeroUsize::new(workers), ..Options::default() };
+    let options = Options { workers: NonZeroUsize::new(workers), secagg, ..Options::default() };
     let (begin, began) = (Clock::now(), Began::default());
     Run::start(&scenario, work, dir.path(), &options, &began)?;
     let first = began.0.get().ok_or("the run never began")?;

@@ -18,9 +18,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use wardround_metrics::Summary;
-use wardround_models::{Bend, ComputeDevice, Evaluator, LocalRound, Trainer, initial_weights, layout};
+use wardround_models::{Bend, ComputeDevice, Evaluator, LocalRound, Trainer, TrainingSet, initial_weights, layout};
 use wardround_plan::{Digest, Layout, Plan, Task, Weights};
-use wardround_privacy::{PrivateSteps, SimulatedNoise, StudyCost};
+use wardround_privacy::{PrivateSteps, SimulatedNoise, StudyCost, Unnoised};
 use wardround_strategy::{Correction, Effort};
 
 /// The plan's network at every site of a scenario.
@@ -62,6 +62,15 @@ impl Segmentation {
         self.sites.get(site.place()).ok_or_else(|| WorkError(format!("there are no data for site {site}")))
     }
 
+    /// What the site of a job learns from.
+    fn images(&self, job: &Job<'_>) -> Result<&TrainingSet, WorkError> {
+        let site = self.site(job.site)?;
+        Ok(match job.labels {
+            Labels::Honest => site.train(),
+            Labels::Flipped => site.flipped(self.plan.model.classes),
+        })
+    }
+
     /// The steps of one job; the loss of the last one.
     fn steps(&self, job: &Job<'_>, start: &Weights, of_round: &LocalRound<'_>) -> Result<(Weights, f64), WorkError> {
         let mut loss = 0.0;
@@ -95,11 +104,7 @@ impl LocalWork for Segmentation {
         weights: &mut [f32],
         correction: &Correction<'_>,
     ) -> Result<Report, WorkError> {
-        let site = self.site(job.site)?;
-        let images = match job.labels {
-            Labels::Honest => site.train(),
-            Labels::Flipped => site.flipped(self.plan.model.classes),
-        };
+        let images = self.images(job)?;
         let start = Weights::new(self.layout.clone(), weights.to_vec()).map_err(WorkError::of)?;
         let apply = |at: &[f32], gradient: &mut [f32]| correction.apply(at, gradient);
         let (keys, bend) = (job.key(), (!correction.is_none()).then_some(Bend(&apply)));
@@ -110,6 +115,19 @@ impl LocalWork for Segmentation {
         let effort = Effort { steps: self.plan.training.local_steps, gradient_weight };
         // With privacy the loss is the site's alone, in a deployment as here.
         Ok(Report { loss: self.cost.is_none().then_some(loss), effort })
+    }
+
+    fn gradients(&self, _: &mut Bench, job: &Job<'_>, weights: &[f32]) -> Result<Unnoised<Vec<i64>>, WorkError> {
+        let cost = self.cost.as_ref().ok_or_else(|| WorkError("the plan promises its patients nothing".into()))?;
+        let grid = cost.shared_grid(&self.plan, weights.len() as u64).map_err(WorkError::of)?;
+        let start = Weights::new(self.layout.clone(), weights.to_vec()).map_err(WorkError::of)?;
+        let (images, keys) = (self.images(job)?, job.key());
+        let noise = SimulatedNoise::new(&keys, &format!("round {}", job.round));
+        let mut steps = PrivateSteps::new(&self.plan, cost, noise).map_err(WorkError::of)?;
+        let listen = &mut |_| ControlFlow::Continue(());
+        let mut guard = StepGuard(&mut steps);
+        let sum = self.trainer.clipped_gradients(&start, images, job.round, &keys, &mut guard, listen);
+        steps.unnoised(&sum.map_err(WorkError::of)?, &grid).map_err(WorkError::of)
     }
 
     fn evaluate(&self, worker: &mut Bench, site: SiteNumber, model: &[f32]) -> Result<Option<f64>, WorkError> {

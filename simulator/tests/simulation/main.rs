@@ -9,5 +9,6 @@ mod known_answer;
 mod reading;
 mod scenario;
 mod segmentation;
+mod shared_noise;
 mod strategies;
 mod sweep;

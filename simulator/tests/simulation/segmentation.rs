@@ -5,8 +5,8 @@ use std::path::Path;
 use wardround_imaging::{SynthPlan, synth};
 use wardround_models::ComputeDevice;
 use wardround_simulator::{
-    Comparison, DataError, Grouping, Nobody, Outcome, PartitionError, Run, RunSummary, Scenario, Secagg, Segmentation,
-    Traffic, picture, verify,
+    Comparison, DataError, Grouping, LocalWork as _, Nobody, Outcome, PartitionError, Run, RunSummary, Scenario,
+    Secagg, Segmentation, Traffic, picture, verify,
 };
 
 const SIMULATION: &str = "[simulation]\npopulation = 4\ncohort = 3\nseed = 2\n";
@@ -14,6 +14,14 @@ const IID: &str = "[simulation.partition]\nkind = \"iid\"\n";
 const SITE: [(&str, &str); 2] = [
     ("mode = \"none\"", "mode = \"site\"\nepsilon = 8.0\ndelta = 1e-3\nsampling_rate = 0.5\nclip = 1.0"),
     ("batch_images = 4", "batch_images = 4\nexpected_batch_patients = 2"),
+];
+
+const SHARED: [(&str, &str); 5] = [
+    ("mode = \"none\"", "mode = \"distributed\"\nepsilon = 8.0\ndelta = 1e-3\nsampling_rate = 0.5\nclip = 1.0"),
+    ("batch_images = 4", "batch_images = 4\nexpected_batch_patients = 2"),
+    ("local_steps = 2", "local_steps = 1"),
+    ("enabled = false", "enabled = true"),
+    ("min_sites = 2", "min_sites = 3"),
 ];
 
 fn scenario(simulation: &str, changes: &[(&str, &str)]) -> Scenario {
@@ -29,15 +37,18 @@ fn scenario(simulation: &str, changes: &[(&str, &str)]) -> Scenario {
 
 /// Three hospitals of phantoms.
 fn hospitals(dir: &Path) {
-    let plan = SynthPlan {
+    synth(dir, &small_hospitals()).expect("phantoms");
+}
+
+fn small_hospitals() -> SynthPlan {
+    SynthPlan {
         sites: 3,
         train_patients: 3..=4,
         validation_patients: 1..=2,
         slices_per_patient: 2,
         size_px: 32,
         ..SynthPlan::default()
-    };
-    synth(dir, &plan).expect("phantoms");
+    }
 }
 
 fn work(scenario: &Scenario, data: &Path) -> Result<(Segmentation, Vec<picture::Holding>), DataError> {
@@ -55,7 +66,7 @@ fn the_trainer_gives_the_same_bits_for_any_number_of_workers() {
     hospitals(data.path());
     let simulation = format!("{SIMULATION}{IID}");
     let scaffold = [("kind = \"fedavg\"", "kind = \"scaffold\"")];
-    for changes in [&[][..], &SITE, &scaffold, &[("kind = \"fedavg\"", "kind = \"ditto\"")]] {
+    for changes in [&[][..], &SITE, &SHARED, &scaffold, &[("kind = \"fedavg\"", "kind = \"ditto\"")]] {
         let scenario = scenario(&simulation, changes);
         let dirs = [1, 2, 4].map(|workers| (workers, tempfile::tempdir().expect("a folder")));
         let outcomes = dirs.each_ref().map(|(workers, dir)| run(&scenario, data.path(), dir.path(), *workers));
@@ -67,8 +78,37 @@ fn the_trainer_gives_the_same_bits_for_any_number_of_workers() {
         let scores = read(dirs[0].1.path(), "scores.csv");
         assert!(scores.lines().count() > 1, "somebody was measured: {scores}");
         let losses = read(dirs[0].1.path(), "events.jsonl").matches("\"loss\":null").count();
-        assert_eq!(losses, if changes == SITE { 2 } else { 0 }, "with privacy a loss stays at its site");
+        let is_private = changes == SITE || changes == SHARED;
+        assert_eq!(losses, if is_private { 2 } else { 0 }, "with privacy a loss stays at its site");
     }
+}
+
+/// Two roads to one step: sites that each take it with noise of their own and are averaged, and a sum of gradients that the server
+/// steps by. With many patients, all of them in every step, and as little noise as can be shared, they meet.
+#[test]
+fn a_step_by_shared_noise_is_the_mean_of_the_sites_own_steps() {
+    let data = tempfile::tempdir().expect("a folder");
+    synth(data.path(), &SynthPlan { train_patients: 200..=200, slices_per_patient: 1, ..small_hospitals() })
+        .expect("phantoms");
+    let loud = [
+        ("sampling_rate = 0.5", "sampling_rate = 1.0"),
+        ("epsilon = 8.0", "epsilon = 30.0"),
+        ("patients = 2", "patients = 150"),
+    ];
+    let ends = ["site", "distributed"].map(|mode| {
+        let mode = format!("mode = \"{mode}\"");
+        let changes = [&SHARED[..], &loud, &[("mode = \"distributed\"", mode.as_str())]].concat();
+        let (scenario, dir) =
+            (scenario(&format!("{SIMULATION}{IID}"), &changes), tempfile::tempdir().expect("a folder"));
+        let start = work(&scenario, data.path()).expect("good folders").0.initial();
+        let end = run(&scenario, data.path(), dir.path(), 2).model;
+        end.iter().zip(start.values()).map(|(end, start)| f64::from(end - start)).collect::<Vec<f64>>()
+    });
+    let length = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
+    let moved = length(&mut ends[0].iter().copied());
+    let apart = length(&mut ends[0].iter().zip(&ends[1]).map(|(site, shared)| site - shared));
+    // It is 0.055, of noise alone: a wrong sign would be 2, a mean over four sites instead of three 0.25.
+    assert!(moved > 0.0 && apart < 0.1 * moved, "{apart:e} apart after {moved:e}");
 }
 
 #[test]

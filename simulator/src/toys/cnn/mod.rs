@@ -3,14 +3,16 @@
 //! Ten classes of smooth random figures, 28 x 28 pixels, seen through noise. A site has some images of each to train on, in
 //! batches of eight, one epoch a round, and a quarter as many to be measured on.
 
-mod layers;
+mod conv;
+mod dense;
 mod network;
+mod pool;
 
 pub use network::Activations;
 
 use crate::draw::{below, shuffle, unit};
 use crate::{Job, Labels, LocalWork, Report, SiteNumber, WorkError};
-use network::{CLASSES, SIDE, WEIGHTS, layout};
+use network::{CLASSES, Example, SIDE, WEIGHTS, layout};
 use rand_distr::{Distribution, StandardNormal};
 use std::sync::Arc;
 use wardround_plan::{Digest, Hasher, Layout, LayoutError, Purpose, RoundNumber, Stream, StreamKey, Weights};
@@ -54,10 +56,16 @@ impl Cnn {
         Ok(Self { layout, initial: keys, sites, train: images })
     }
 
-    /// An image of a site, and its class.
-    pub(super) fn image(&self, site: usize, number: usize) -> (&[f32], usize) {
+    /// An image of a site.
+    fn image(&self, site: usize, number: usize) -> Example<'_> {
         let site = &self.sites[site];
-        (&site.pixels[number * PIXELS..][..PIXELS], site.classes[number])
+        Example { pixels: &site.pixels[number * PIXELS..][..PIXELS], class: site.classes[number] }
+    }
+
+    /// As [`Cnn::image`], with the class that the site says.
+    fn told(&self, site: usize, number: usize, labels: Labels) -> Example<'_> {
+        let Example { pixels, class } = self.image(site, number);
+        Example { pixels, class: if labels == Labels::Flipped { CLASSES - 1 - class } else { class } }
     }
 
     fn known(&self, site: SiteNumber) -> Result<usize, WorkError> {
@@ -97,12 +105,8 @@ impl LocalWork for Cnn {
         shuffle(&mut order, &mut job.stream(Purpose::Sampling));
         let mut loss = 0.0;
         for batch in order.chunks(BATCH) {
-            worker.gradient.fill(0.0);
-            for number in batch {
-                let (image, class) = self.image(site, *number);
-                let class = if job.labels == Labels::Flipped { CLASSES - 1 - class } else { class };
-                loss += worker.learn(weights, image, class);
-            }
+            let images: Vec<Example<'_>> = batch.iter().map(|number| self.told(site, *number, job.labels)).collect();
+            loss += worker.learn(weights, &images);
             worker.gradient.iter_mut().for_each(|slope| *slope /= batch.len() as f32);
             correction.apply(weights, &mut worker.gradient);
             weights.iter_mut().zip(&worker.gradient).for_each(|(weight, slope)| *weight -= LEARNING_RATE * slope);
@@ -116,8 +120,8 @@ impl LocalWork for Cnn {
         let site = self.known(site)?;
         let others = self.train..self.sites[site].classes.len();
         let right = others.clone().filter(|number| {
-            let (image, class) = self.image(site, *number);
-            worker.predict(model, image) == class
+            let image = self.image(site, *number);
+            worker.predict(model, &image) == image.class
         });
         let right = right.count();
         Ok((!others.is_empty()).then(|| right as f64 / others.len() as f64))
