@@ -338,7 +338,9 @@ pub struct Lead {
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
     /// Make site folders of phantoms: synthetic scans with anatomy-like variety, the same for the same seed
-    #[command(after_help = "Example:\n  wardround data synth --sites 4 --task seg --out phantoms\n  wardround data synth --task det --out smears")]
+    #[command(
+        after_help = "Example:\n  wardround data synth --sites 4 --task seg --out phantoms\n  wardround data synth --task det --out smears"
+    )]
     Synth {
         /// Folders to make
         #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]

@@ -33,6 +33,7 @@ mod tensorboard;
 mod terms;
 mod text;
 
+pub use chart::{Axes, Curve, standalone_svg};
 pub use forecast::{
     BatchCurve, BudgetForecast, ForecastFact, ForecastRow, ScoreForecast, forecast_chart, forecast_page,
 };

@@ -186,7 +186,17 @@ mod tests {
 
     #[test]
     fn plans_that_come_along_are_good_and_take_a_seed() {
-        for text in [PHANTOMS, PRIVATE_PHANTOMS, CARDIAC, PRIVATE_CARDIAC, NUCLEI, BLOOD_CELLS, HIPPOCAMPUS, SMEARS, PRIVATE_SMEARS] {
+        for text in [
+            PHANTOMS,
+            PRIVATE_PHANTOMS,
+            CARDIAC,
+            PRIVATE_CARDIAC,
+            NUCLEI,
+            BLOOD_CELLS,
+            HIPPOCAMPUS,
+            SMEARS,
+            PRIVATE_SMEARS,
+        ] {
             let plan = Plan::from_toml(&with_line(text, "[study]", "seed", "7")).expect("good");
             assert_eq!(plan.study.seed, 7);
         }
