@@ -34,7 +34,7 @@ pub struct EvalArguments {
     /// A site's folder
     #[arg(long, required = true)]
     data: Option<PathBuf>,
-    /// The plan it was trained by. [default: plan.toml beside the model]
+    /// The plan it was trained by. [default: plan.toml or scenario.toml beside the model]
     #[arg(long)]
     plan: Option<PathBuf>,
     /// What to measure; `wardround eval metrics` lists them. [default: what is usual for the task]

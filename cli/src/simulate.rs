@@ -16,11 +16,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use wardround_imaging::{SynthPlan, synth};
-use wardround_models::ComputeDevice;
+use wardround_models::{ComputeDevice, ModelDescription, save_model};
 use wardround_plan::RoundNumber;
 use wardround_simulator::{
-    Comparison, Ending, Grouping, Manifest, Observer, Options, Outcome, Override, Run, RunError, Scenario, Secagg,
-    Segmentation, epsilon_after, picture, scenario_of, verify,
+    Comparison, Ending, Grouping, Manifest, Observer, Options, Outcome, Override, Run, RunError, RunSummary, Scenario,
+    Secagg, Segmentation, epsilon_after, picture, scenario_of, verify,
 };
 
 /// Rehearse a study with virtual sites in this process; the same seed gives the same bits, for any number of workers
@@ -130,10 +130,20 @@ async fn carry_out(rehearsal: Rehearsal, output: Output) -> Result<ExitCode, Fai
     let done = until_stopped(move |stop| rehearsal.run(stop, output)).await;
     let Outcome { rounds, ending, digest, clock_s, .. } = done??;
     let complete = ending == Ending::Complete;
+    keep_model(&out)?;
     let (wall_s, model_sha256) = (begun.elapsed().as_secs_f64(), digest.to_string());
     let summary = Summary { rounds, complete, model_sha256, virtual_s: clock_s, wall_s, run: out };
     output.show(&summary, || summary.in_words());
     if complete { Ok(ExitCode::SUCCESS) } else { Err(Failure::interrupted()) }
+}
+
+/// Writes the last model beside the run, for `wardround eval`.
+fn keep_model(out: &Path) -> Result<(), Failure> {
+    let run = RunSummary::read(out).map_err(Failure::failed)?;
+    let Some(weights) = run.model(out).map_err(Failure::failed)? else { return Ok(()) };
+    let (plan, round) = (run.scenario.plan(), run.rounds.last().map(|round| round.attempt.round));
+    let description = ModelDescription { plan: plan.digest(), study: plan.study.name.clone(), round };
+    save_model(&out.join("model.safetensors"), &weights, &description).map_err(Failure::failed)
 }
 
 /// On a thread of its own, so that Ctrl-C is heard: the run stops after its round, and can be resumed.

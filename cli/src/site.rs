@@ -1,9 +1,12 @@
 //! `wardround site`: a hospital's node.
 
 use crate::args::{SiteCommand, SiteConfigFile};
+mod folder_check;
+
 use crate::clock;
 use crate::exit::Failure;
 use crate::output::Output;
+use folder_check::FolderCheck;
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,7 +17,6 @@ use wardround_client::{
 };
 use wardround_identity::Credentials;
 use wardround_identity::tls::{ClientTls, Clock};
-use wardround_imaging::{CheckReport, Counts, check};
 use wardround_plan::{Digest, Plan};
 use wardround_round::Summand;
 
@@ -135,31 +137,14 @@ async fn check_site(
         Ok(_) => {}
         Err(error) => problems.push(error.to_string()),
     }
-    let expectation = plan.as_ref().map(|plan| (plan.model.classes, plan.model.channels));
-    let data = check(&config.data.folder, policy.grouping(), expectation);
+    let data = FolderCheck::of(&config, policy.grouping(), plan.as_ref());
     let usable = problems.is_empty() && data.is_usable();
     output.show(&json!({ "usable": usable, "problems": problems, "data": data }), || {
         let problems: String = problems.iter().map(|problem| format!("problem: {problem}\n")).collect();
         let verdict = if usable { "this site can take part" } else { "this site cannot take part yet" };
-        format!("{problems}{}\n{verdict}", data_in_words(&data))
+        format!("{problems}{}\n{verdict}", data.in_words())
     });
     if usable { Ok(ExitCode::SUCCESS) } else { Ok(crate::exit::Kind::Input.code()) }
-}
-
-fn data_in_words(data: &CheckReport) -> String {
-    let counts =
-        |name: &str, counts: &Counts| format!("{name}: {} patients, {} images", counts.patients, counts.images);
-    let mut lines = vec![counts("train", &data.train), counts("validation", &data.validation)];
-    let table = |entries: Vec<String>| entries.join(", ");
-    lines.push(format!(
-        "sizes: {}",
-        table(data.sizes.iter().map(|(size, count)| format!("{size} ({count})")).collect())
-    ));
-    lines
-        .push(format!("channels: {:?}, bits: {:?}, values in masks: {:?}", data.channels, data.bits, data.mask_values));
-    lines.push(format!("{} errors, {} warnings, {} empty masks", data.errors, data.warnings, data.empty_masks));
-    lines.extend(data.findings.iter().map(|finding| format!("  {finding}")));
-    lines.join("\n")
 }
 
 async fn reach(config: &SiteConfig, credentials: &Credentials) -> Result<(), String> {

@@ -7,6 +7,7 @@ mod budget_statement;
 mod check;
 mod crashes;
 mod disk;
+mod evaluation;
 mod events;
 mod examples;
 mod federation;

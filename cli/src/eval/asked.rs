@@ -29,8 +29,9 @@ impl Asked {
     pub(super) fn of(arguments: &EvalArguments) -> Result<Self, Failure> {
         let missing = || Failure::input("a model and data are needed: `wardround eval --model M --data SITE`");
         let (model, data) = arguments.model.as_ref().zip(arguments.data.as_ref()).ok_or_else(missing)?;
-        let beside = model.with_file_name("plan.toml");
-        let plan = plan_or_scenario(arguments.plan.as_ref().unwrap_or(&beside))?;
+        let beside = ["plan.toml", "scenario.toml"].map(|name| model.with_file_name(name));
+        let beside = beside.iter().find(|path| path.is_file()).unwrap_or(&beside[0]);
+        let plan = plan_or_scenario(arguments.plan.as_ref().unwrap_or(beside))?;
         let (weights, description) = load_model(model, &Arc::new(layout(&plan.model))).map_err(Failure::input)?;
         if description.plan != plan.digest() {
             let text =

@@ -8,6 +8,8 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
+use wardround_plan::Weights;
 use wardround_strategy::Strategy;
 
 /// Bytes of a number on the wire.
@@ -74,6 +76,19 @@ impl RunSummary {
         fits(&timing, wall_ms.len(), rounds.len())?;
         let scenario = scenario_of(dir)?;
         Ok(Self { manifest, scenario, rounds, abandoned, evaluations, last_scores, wall_ms })
+    }
+
+    /// The model of the last round that is over; `None` for models of other work than the plan's network.
+    ///
+    /// # Errors
+    /// [`RunError::File`] and [`RunError::Broken`]
+    pub fn model(&self, dir: &Path) -> Result<Option<Weights>, RunError> {
+        let layout = Arc::new(wardround_models::layout(&self.scenario.plan().model));
+        if layout.len() != self.manifest.weights {
+            return Ok(None);
+        }
+        let values = Checkpoint::read(dir)?.vectors.into_iter().next().unwrap_or_default();
+        Weights::new(layout, values).map(Some).map_err(|error| RunError::broken(dir, error))
     }
 
     /// Whether all rounds of the study are over.
