@@ -91,6 +91,7 @@ pub fn run(arguments: EvalArguments, output: Output) -> Result<ExitCode, Failure
 }
 
 fn evaluate(arguments: &EvalArguments, output: Output) -> Result<ExitCode, Failure> {
+    let corruptions = bad_days::corruptions(&arguments.corruptions)?;
     let asked = Asked::of(arguments)?;
     let progress = Progress::new(output);
     progress.say(&format!("{} patients, round {}", asked.patients.len(), asked.round()));
@@ -101,7 +102,7 @@ fn evaluate(arguments: &EvalArguments, output: Output) -> Result<ExitCode, Failu
     record.write(&arguments.out)?;
     let pictures = worst(&answers, &columns, arguments.worst, &arguments.out)?;
     let days = match arguments.robust {
-        true => bad_days::run(&asked, &evaluator, &arguments.corruptions, &arguments.out, &progress)?,
+        true => bad_days::run(&asked, &evaluator, &corruptions, &arguments.out, &progress)?,
         false => Vec::new(),
     };
     progress.finish();

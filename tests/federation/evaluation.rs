@@ -168,6 +168,7 @@ fn what_cannot_be_measured_is_refused_in_words() {
     let refused = |more: &[&str], words: &[&str]| {
         refuse(&[&fixed[..], more].concat(), INPUT, words);
     };
+    succeed(&fixed);
     refused(&["--metrics", "dice.forground"], &["dice.forground", "dice"]);
     refused(&["--metrics", "ap.coco"], &["ap.coco"]);
     refused(&["--metrics", "hd95.voxel_maxdirected"], &["millimetres", "--spacing-mm"]);

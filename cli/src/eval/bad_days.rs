@@ -40,11 +40,10 @@ pub(super) struct Told<'a> {
 pub(super) fn run(
     asked: &Asked,
     evaluator: &Evaluator,
-    names: &[String],
+    corruptions: &[Corruption],
     out: &Path,
     progress: &Progress,
 ) -> Result<Vec<Row>, Failure> {
-    let corruptions = corruptions(names)?;
     let bar = progress.bar("corrupted", (corruptions.len() * CorruptionSeverity::ALL.len()) as u64);
     let measure = *asked.measures.first().ok_or_else(|| Failure::input("--robust needs a metric"))?;
     let keys = StreamKey::from_public_seed(SEED);
@@ -55,14 +54,15 @@ pub(super) fn run(
         bar.whisper(&format!("{} {}", day.corruption, day.severity.get()));
         ControlFlow::Continue(())
     };
-    let days = BadDays { measure, corruptions: &corruptions, keys: &keys, spacing: asked.spacing };
+    let days = BadDays { measure, corruptions, keys: &keys, spacing: asked.spacing };
     let days = bad_days(evaluator, &asked.patients, days, &mut observer).map_err(Failure::input)?;
     let rows: Vec<Row> = days.iter().map(Row::of).collect();
     write(&rows, &measure.to_string(), out).map_err(|error| Failure::failed(format!("{}: {error}", out.display())))?;
     Ok(rows)
 }
 
-fn corruptions(names: &[String]) -> Result<Vec<Corruption>, Failure> {
+/// The corruptions with these names; all where none is named.
+pub(super) fn corruptions(names: &[String]) -> Result<Vec<Corruption>, Failure> {
     if names.is_empty() {
         return Ok(Corruption::all().to_vec());
     }

@@ -113,12 +113,10 @@ impl SegmentationMetric {
         matches!(self.measure, Measure::Overlap { .. })
     }
 
-    /// Whether a distance or a volume enters it, so that the spacing matters.
+    /// Whether it needs the distances between an image's pixels. A volume's are always known; volumes of single images are
+    /// not measured at all.
     pub fn is_in_millimetres(&self) -> bool {
-        matches!(
-            self.measure,
-            Measure::Distance { .. } | Measure::SurfaceDice { .. } | Measure::Volume { .. } | Measure::Brats23 { .. }
-        )
+        matches!(self.measure, Measure::Distance { .. } | Measure::SurfaceDice { .. })
     }
 
     /// Scores one case.
