@@ -11,15 +11,15 @@
 //! of each class at each site too, and processor seconds. `RAYON_NUM_THREADS` bounds threads.
 //!
 //! EPSILONS, for a private plan: the study once for each, for example `none,clipped,8,3,1`; `none` is ordinary training by the
-//! same plan, `clipped` makes the private steps without their noise. Alone is always ordinary training: what never leaves a
-//! hospital needs no noise. Coins and noise come from a public seed, so the figures repeat and the models are nobody's to
+//! same plan, `clipped` makes the private steps without their noise. Alone and pooled are always ordinary training, by Adam where the
+//! plan is private: what never leaves a hospital needs no noise. Coins and noise come from a public seed, so the figures repeat and the models are nobody's to
 //! release.
 
 use rayon::prelude::*;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use wardround_client::StepGuard;
+use wardround_client::{StepGuard, by_itself};
 use wardround_imaging::{Case, Patient, PatientGrouping, SiteFolder, SynthPlan, synth};
 use wardround_metrics::Summary;
 use wardround_metrics::detection::{ClassId, DetectionMetric, FalseAlarmRates, IouThreshold, Observations};
@@ -228,6 +228,7 @@ fn together(plan: &Plan, local: &Local, sites: &[Site]) -> Outcome<Weights> {
 }
 
 fn alone(plan: &Plan, site: &Site) -> Outcome<Weights> {
+    let plan = &by_itself(plan);
     rounds(plan).try_fold(initial_weights(plan), |model, round| local_round(plan, site, &model, round))
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use std::ops::ControlFlow;
 use wardround_metrics::Summary;
 use wardround_models::{Evaluator, Trainer};
-use wardround_plan::{MetricName, Plan, RoundNumber, Timestamp};
+use wardround_plan::{MetricName, Optimizer, Plan, RoundNumber, Timestamp};
 use wardround_storage::DatabaseError;
 
 /// The score of a model that one site trained alone.
@@ -37,6 +37,19 @@ pub enum AloneError {
     Failed(String),
 }
 
+/// Step size of a site by itself where the plan's is made for clipped and noised gradients.
+const LEARNING_RATE: f64 = 0.003;
+
+/// The plan as a site by itself would follow it: what never leaves needs neither clip nor noise, and without them a private
+/// plan's large steps run away. So such a plan is trained by Adam.
+pub fn by_itself(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    if plan.privacy.patients().is_some() {
+        (plan.training.optimizer, plan.training.learning_rate) = (Optimizer::Adam, LEARNING_RATE);
+    }
+    plan
+}
+
 /// Trains and measures. Nothing leaves the site. Blocks for as long as the study's local steps take.
 ///
 /// # Errors
@@ -54,6 +67,7 @@ pub async fn train_alone(
     let site = site_name(config, now).map_err(AloneError::Failed)?;
     let folder = Folder::new(config.data.folder.clone(), Policy::new(config.policy.clone()).grouping(), site);
     let work = move || -> Result<Baseline, String> {
+        let plan = by_itself(&plan);
         let words = |error: &dyn std::fmt::Display| error.to_string();
         let patients = folder.patients(&plan).map_err(|error| words(&error))?;
         let images = folder.training_set(&plan).map_err(|error| words(&error))?;

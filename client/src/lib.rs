@@ -23,7 +23,7 @@ pub mod transfer;
 mod work;
 
 pub use agent::{Agent, AgentError};
-pub use alone::{AloneError, Baseline, train_alone};
+pub use alone::{AloneError, Baseline, by_itself, train_alone};
 pub use config::{ComputeConfig, ConfigError, DataConfig, PolicyConfig, SiteConfig};
 pub use dial::{Address, DialError, dial};
 pub use enrol::{EnrolError, Ticket, enrol, fetch_roster, keep_certificate};

@@ -174,7 +174,8 @@ fn what_cannot_be_measured_is_refused_in_words() {
     refused(&["--metrics", "hd95.voxel_maxdirected"], &["millimetres", "--spacing-mm"]);
     refused(&["--robust", "--corruptions", "rain"], &["rain"]);
     refused(&["--plan", text(&ward.file("plan.toml"))], &["layout"]);
-    refuse(&["eval", "compare", text(&out), text(&out)], INPUT, &["wardround eval"]);
+    let nowhere = ward.file("nowhere");
+    refuse(&["eval", "compare", text(&nowhere), text(&out)], INPUT, &["wardround eval"]);
 }
 
 #[test]
