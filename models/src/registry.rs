@@ -11,6 +11,8 @@ use burn::tensor::{Device, Tensor};
 use wardround_plan::{Layout, ModelKind, ModelSection};
 
 /// One network of the registry.
+// A process has a handful of them at most, and each owns far more than its own few hundred bytes.
+#[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 pub(crate) enum Network {
     Unet2d(Unet),
