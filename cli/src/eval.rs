@@ -96,7 +96,7 @@ fn evaluate(arguments: &EvalArguments, output: Output) -> Result<ExitCode, Failu
     let progress = Progress::new(output);
     progress.say(&format!("{} patients, round {}", asked.patients.len(), asked.round()));
     let evaluator = Evaluator::new(&asked.plan, &asked.weights, asked.device).map_err(Failure::input)?;
-    let answers = Answers::of(&evaluator, &asked.patients, asked.spacing);
+    let answers = Answers::of(&evaluator, &asked.patients, asked.setting.clone());
     let columns = columns(&asked, &answers)?;
     let record = Record::of(&asked, &columns);
     record.write(&arguments.out)?;

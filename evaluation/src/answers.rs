@@ -21,7 +21,16 @@ pub struct Answers<'a> {
     evaluator: &'a Evaluator,
     patients: &'a [Patient],
     predictions: Vec<Vec<Prediction>>,
-    spacing: Option<ImageSpacing>,
+    setting: Setting,
+}
+
+/// What some metrics want to know beside the predictions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// Spacing of images; volumes have their own.
+    pub spacing: Option<ImageSpacing>,
+    /// False alarms an image at which sensitivity is read for `cpm`.
+    pub false_alarms: FalseAlarmRates,
 }
 
 /// Answers that cannot be measured.
@@ -39,10 +48,10 @@ pub enum AnswersError {
 }
 
 impl<'a> Answers<'a> {
-    /// Asks `evaluator` about all `patients`. `spacing` is that of images; volumes have their own.
-    pub fn of(evaluator: &'a Evaluator, patients: &'a [Patient], spacing: Option<ImageSpacing>) -> Self {
+    /// Asks `evaluator` about all `patients`.
+    pub fn of(evaluator: &'a Evaluator, patients: &'a [Patient], setting: Setting) -> Self {
         let predictions = patients.iter().map(|patient| evaluator.predict(&patient.cases)).collect();
-        Self { evaluator, patients, predictions, spacing }
+        Self { evaluator, patients, predictions, setting }
     }
 
     /// What was said of one patient's cases, in their order.
@@ -63,7 +72,7 @@ impl<'a> Answers<'a> {
         let (scores, interval) = match measure {
             Measure::Detection(metric) => self.detected(metric, class, plan)?,
             Measure::Segmentation(metric) => {
-                let score = |patient| segmented::score(&metric, &self.pairs(patient), self.spacing);
+                let score = |patient| segmented::score(&metric, &self.pairs(patient), self.setting.spacing);
                 let scores = (0..self.patients.len()).map(score).collect::<Result<Vec<_>, _>>()?;
                 let interval = mean_interval(&scores, plan);
                 (scores, interval)
@@ -120,7 +129,7 @@ impl<'a> Answers<'a> {
     ) -> Result<Option<f64>, AnswersError> {
         let seen: Vec<Seen<'_>> = patients.into_iter().flat_map(|patient| self.seen(patient)).collect();
         let class = class.map(|class| ClassId(class.into()));
-        Ok(metric.measure(&observations(&seen)?, class, &FalseAlarmRates::luna()))
+        Ok(metric.measure(&observations(&seen)?, class, &self.setting.false_alarms))
     }
 
     fn seen(&self, patient: usize) -> Vec<Seen<'_>> {

@@ -1,6 +1,6 @@
 //! The same patients on a bad day: every corruption in five severities, and what is left of the score.
 
-use crate::{Answers, AnswersError, ImageSpacing, Measure};
+use crate::{Answers, AnswersError, Measure, Setting};
 use std::ops::ControlFlow;
 use wardround_imaging::{BoxCase, Case, Corruption, CorruptionSeverity, ImageCase, Patient, VolumeCase};
 use wardround_imaging::{corrupt, corrupt_volume};
@@ -16,8 +16,8 @@ pub struct BadDays<'a> {
     pub corruptions: &'a [Corruption],
     /// Root of everything random in them.
     pub keys: &'a StreamKey,
-    /// Spacing of images.
-    pub spacing: Option<ImageSpacing>,
+    /// What metrics want to know.
+    pub setting: &'a Setting,
 }
 
 /// One corruption in one severity.
@@ -45,7 +45,7 @@ pub fn bad_days(
     for corruption in asked.corruptions {
         for severity in CorruptionSeverity::ALL {
             let worse = corrupted(patients, *corruption, severity, asked.keys);
-            let value = Answers::of(evaluator, &worse, asked.spacing).figure(asked.measure)?;
+            let value = Answers::of(evaluator, &worse, asked.setting.clone()).figure(asked.measure)?;
             let day = BadDay { corruption: *corruption, severity, value };
             days.push(day);
             if observer(&day).is_break() {

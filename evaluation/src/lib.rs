@@ -10,7 +10,7 @@ mod column;
 mod measure;
 mod segmented;
 
-pub use answers::{Answers, AnswersError};
+pub use answers::{Answers, AnswersError, Setting};
 pub use bad_days::{BadDay, BadDays, bad_days};
 pub use column::Column;
 pub use measure::{Measure, MeasureError};

@@ -5,6 +5,8 @@ use crate::{ModelSection, SiteId, Task};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Points of a FROC curve at most.
+const FROC_POINTS_MAX: usize = 64;
 /// Longest name of a class.
 const NAME_BYTES_MAX: usize = 64;
 
@@ -20,6 +22,9 @@ pub struct DetectionSection {
     /// Classes that a site has not marked.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unlabelled: BTreeMap<SiteId, Vec<String>>,
+    /// False alarms an image at which sensitivity is read for FROC and CPM, rising; 1/8, 1/4 ... 8 (LUNA16) if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub froc_points: Option<Vec<f64>>,
 }
 
 impl DetectionSection {
@@ -41,7 +46,11 @@ pub(crate) fn check(section: Option<&DetectionSection>, model: &ModelSection) ->
         (Some(_), Task::Segment) => {
             at.require(false, "is for detectors", "leave [detection] out, or write `kind = \"centernet2d\"` in [model]")
         }
-        (Some(section), Task::Detect) => names(section, model).and_then(|()| unlabelled(section)),
+        (Some(section), Task::Detect) => {
+            names(section, model)?;
+            unlabelled(section)?;
+            froc_points(section)
+        }
     }
 }
 
@@ -78,6 +87,18 @@ fn unlabelled(section: &DetectionSection) -> Result<(), RuleError> {
         )?;
     }
     Ok(())
+}
+
+fn froc_points(section: &DetectionSection) -> Result<(), RuleError> {
+    let Some(points) = &section.froc_points else { return Ok(()) };
+    let good = (1..=FROC_POINTS_MAX).contains(&points.len())
+        && points.iter().all(|point| *point > 0.0 && point.is_finite())
+        && points.is_sorted_by(|a, b| a < b);
+    Place("detection", "froc_points").require(
+        good,
+        "are not 1 to 64 rising numbers above 0",
+        "write false alarms an image, for example `froc_points = [0.125, 0.25, 0.5, 1, 2, 4, 8]`",
+    )
 }
 
 #[cfg(test)]
@@ -125,6 +146,15 @@ mod tests {
             let text =
                 format!("[detection]\nclasses = [\"cell\", \"speck\"]\nunlabelled = {{ site-b = {unlabelled} }}");
             refused(&detector(&text), "detection", "unlabelled");
+        }
+    }
+
+    #[test]
+    fn froc_points_rise() {
+        let with = |points: &str| detector(&format!("{GOOD}\nfroc_points = {points}"));
+        assert!(Plan::from_toml(&with("[0.25, 1.0, 8.0]")).is_ok());
+        for points in ["[]", "[1.0, 0.5]", "[0.0, 1.0]", "[nan]", "[1.0, inf]", "[1.0, 1.0]"] {
+            refused(&with(points), "detection", "froc_points");
         }
     }
 

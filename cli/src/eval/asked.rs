@@ -4,8 +4,9 @@ use super::EvalArguments;
 use crate::exit::Failure;
 use std::path::Path;
 use std::sync::Arc;
-use wardround_evaluation::{ImageSpacing, Measure};
+use wardround_evaluation::{ImageSpacing, Measure, Setting};
 use wardround_imaging::{Patient, PatientGrouping, SiteFolder};
+use wardround_metrics::detection::FalseAlarmRates;
 use wardround_models::{ComputeDevice, ModelDescription, layout, load_model};
 use wardround_plan::{Digest, Hasher, Plan, SiteId, Weights};
 use wardround_simulator::Scenario;
@@ -17,7 +18,7 @@ pub(super) struct Asked {
     pub(super) model: ModelDescription,
     pub(super) patients: Vec<Patient>,
     pub(super) measures: Vec<Measure>,
-    pub(super) spacing: Option<ImageSpacing>,
+    pub(super) setting: Setting,
     pub(super) device: ComputeDevice,
     /// Of a detector's classes, whether the site has marked each.
     pub(super) labelled: Vec<bool>,
@@ -48,7 +49,7 @@ impl Asked {
         let patients = if arguments.split == "train" { folder.train } else { folder.validation };
         Ok(Self {
             measures: measures(arguments, &plan)?,
-            spacing: spacing(arguments)?,
+            setting: Setting { spacing: spacing(arguments)?, false_alarms: false_alarms(&plan)? },
             device: arguments.device.parse().map_err(Failure::input)?,
             labelled: plan.detection.as_ref().map_or_else(Vec::new, |detection| detection.labelled_at(&site)),
             data: digest(&patients),
@@ -89,6 +90,13 @@ fn measures(arguments: &EvalArguments, plan: &Plan) -> Result<Vec<Measure>, Fail
     let usual: Vec<String> = Measure::usual(task).iter().map(|name| (*name).to_owned()).collect();
     let names = if arguments.metrics.is_empty() { &usual } else { &arguments.metrics };
     names.iter().map(|name| Measure::of_task(name.trim(), task).map_err(Failure::input)).collect()
+}
+
+fn false_alarms(plan: &Plan) -> Result<FalseAlarmRates, Failure> {
+    match plan.detection.as_ref().and_then(|detection| detection.froc_points.as_ref()) {
+        Some(points) => FalseAlarmRates::new(points).map_err(Failure::input),
+        None => Ok(FalseAlarmRates::luna()),
+    }
 }
 
 fn spacing(arguments: &EvalArguments) -> Result<Option<ImageSpacing>, Failure> {

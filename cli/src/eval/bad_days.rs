@@ -54,7 +54,7 @@ pub(super) fn run(
         bar.whisper(&format!("{} {}", day.corruption, day.severity.get()));
         ControlFlow::Continue(())
     };
-    let days = BadDays { measure, corruptions, keys: &keys, spacing: asked.spacing };
+    let days = BadDays { measure, corruptions, keys: &keys, setting: &asked.setting };
     let days = bad_days(evaluator, &asked.patients, days, &mut observer).map_err(Failure::input)?;
     let rows: Vec<Row> = days.iter().map(Row::of).collect();
     write(&rows, &measure.to_string(), out).map_err(|error| Failure::failed(format!("{}: {error}", out.display())))?;
