@@ -19,8 +19,8 @@ use wardround_imaging::{SynthPlan, synth};
 use wardround_models::{ComputeDevice, ModelDescription, save_model};
 use wardround_plan::RoundNumber;
 use wardround_simulator::{
-    Comparison, Ending, Grouping, Manifest, Observer, Options, Outcome, Override, Run, RunError, RunSummary, Scenario,
-    Secagg, Segmentation, epsilon_after, picture, scenario_of, verify,
+    Comparison, Ending, Grouping, Manifest, Observer, Options, Outcome, Override, PlanTraining, Run, RunError,
+    RunSummary, Scenario, Secagg, epsilon_after, picture, scenario_of, verify,
 };
 
 /// Rehearse a study with virtual sites in this process; the same seed gives the same bits, for any number of workers
@@ -170,7 +170,7 @@ impl Rehearsal {
             Grouping::ByManifest
         };
         let data = self.data()?;
-        let work = Segmentation::of_folders(&self.scenario, &data, grouping, device);
+        let work = PlanTraining::of_folders(&self.scenario, &data, grouping, device);
         let (work, holdings) = work.map_err(Failure::input)?;
         let view = View::new(&self.scenario, stop, output);
         view.progress.say(&picture::text(&holdings));

@@ -110,7 +110,6 @@ impl Driver {
         clock: fn() -> Timestamp,
     ) -> Result<(Self, DriverHandle), DriverError> {
         let (requests_in, requests) = mpsc::channel(INBOX_MAX);
-        let (views, views_out) = watch::channel(BTreeMap::new());
         let mut studies = BTreeMap::new();
         for stored in store.studies().await? {
             let name = stored.submission.plan.study.name.clone();
@@ -119,6 +118,8 @@ impl Driver {
             let study = Study::restore(clock(), stored.submission, signing_roster.clone(), events);
             studies.insert(name, study);
         }
+        // Before the first question can be answered, or a lead would hear that there is no such study.
+        let (views, views_out) = watch::channel(views_of(&studies));
         let witness = Witness::restore(store.witnessed().await?);
         let (attendance, roster, receipts) = (Attendance::default(), BTreeSet::new(), Receipts::default());
         let driver = Self {
@@ -152,7 +153,7 @@ impl Driver {
                 },
                 () = alarm => self.settle_all().await?,
             }
-            self.views.send_replace(self.studies.iter().map(|(name, study)| (name.clone(), study.view())).collect());
+            self.views.send_replace(views_of(&self.studies));
         }
     }
 
@@ -355,6 +356,10 @@ impl Driver {
     fn names(&self) -> Vec<StudyId> {
         self.studies.keys().cloned().collect()
     }
+}
+
+fn views_of(studies: &BTreeMap<StudyId, Study>) -> BTreeMap<StudyId, View> {
+    studies.iter().map(|(name, study)| (name.clone(), study.view())).collect()
 }
 
 /// Sleeps until `deadline` by the wall clock; for ever if there is none.

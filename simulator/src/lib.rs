@@ -23,13 +23,13 @@ mod seat;
 mod section;
 mod secure;
 mod seeds;
-mod segmentation;
 mod shared_noise;
 mod site;
 mod spent;
 mod states;
 mod sweep;
 pub mod toys;
+mod training;
 mod work;
 
 pub use partition::{Partition, PartitionError, PatientTraits, Role, picture};
@@ -40,10 +40,10 @@ pub use run::{
 };
 pub use scenario::{Scenario, ScenarioError};
 pub use section::{FaultsSection, LateJoiners, Leavers, Poisoning, SimulationSection, Spread};
-pub use segmentation::{Bench, DataError, Grouping, Segmentation};
 pub use site::{Attempt, SiteNumber};
 pub use spent::{SpentError, epsilon_after};
 pub use sweep::{Override, Setting, SweepError, SweepManifest, Variant, VariantRecord, variants};
+pub use training::{Bench, DataError, Grouping, PlanTraining};
 pub use work::{Job, Labels, LocalWork, Report, WorkError};
 
 pub(crate) use seeds::Seeds;

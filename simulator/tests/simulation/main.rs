@@ -8,7 +8,7 @@ mod kill;
 mod known_answer;
 mod reading;
 mod scenario;
-mod segmentation;
 mod shared_noise;
 mod strategies;
 mod sweep;
+mod training;

@@ -98,5 +98,5 @@ fn every_scenario_that_comes_along_is_a_good_one() {
     }
     names.sort();
     // Those of examples/ are run by the tests of the federation.
-    assert_eq!(names, ["many-sites.toml"]);
+    assert_eq!(names, ["cardiac-mr.toml", "many-sites.toml", "nuclei.toml"]);
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use wardround_imaging::{SynthPlan, synth};
 use wardround_models::ComputeDevice;
 use wardround_simulator::{
-    Comparison, DataError, Grouping, LocalWork as _, Nobody, Outcome, PartitionError, Run, RunSummary, Scenario,
-    Secagg, Segmentation, Traffic, picture, verify,
+    Comparison, DataError, Grouping, LocalWork as _, Nobody, Outcome, PartitionError, PlanTraining, Run, RunSummary,
+    Scenario, Secagg, Traffic, picture, verify,
 };
 
 const SIMULATION: &str = "[simulation]\npopulation = 4\ncohort = 3\nseed = 2\n";
@@ -51,8 +51,8 @@ fn small_hospitals() -> SynthPlan {
     }
 }
 
-fn work(scenario: &Scenario, data: &Path) -> Result<(Segmentation, Vec<picture::Holding>), DataError> {
-    Segmentation::of_folders(scenario, data, Grouping::ByManifest, ComputeDevice::Cpu)
+fn work(scenario: &Scenario, data: &Path) -> Result<(PlanTraining, Vec<picture::Holding>), DataError> {
+    PlanTraining::of_folders(scenario, data, Grouping::ByManifest, ComputeDevice::Cpu)
 }
 
 fn run(scenario: &Scenario, data: &Path, dir: &Path, workers: usize) -> Outcome {
@@ -192,7 +192,7 @@ fn a_real_set_becomes_unequal_sites_that_learn() {
     let (scenario, dir) = (scenario(simulation, &one), tempfile::tempdir().expect("a folder"));
     let grouping = Grouping::ImagesArePatients;
     let (work, holdings) =
-        Segmentation::of_folders(&scenario, &data, grouping, ComputeDevice::Cpu).expect("good folders");
+        PlanTraining::of_folders(&scenario, &data, grouping, ComputeDevice::Cpu).expect("good folders");
     let sizes: Vec<u32> = holdings.iter().map(|holding| holding.patients.iter().sum()).collect();
     assert!(sizes.len() == 12 && sizes.iter().max() > sizes.iter().min(), "{}", picture::text(&holdings));
     let outcome = Run::start(&scenario, &work, dir.path(), &options(2, Secagg::Off), &Nobody).expect("runs");

@@ -25,7 +25,7 @@ use wardround_strategy::{Correction, Effort};
 
 /// The plan's network at every site of a scenario.
 #[derive(Debug)]
-pub struct Segmentation {
+pub struct PlanTraining {
     plan: Plan,
     layout: Arc<Layout>,
     trainer: Trainer,
@@ -39,7 +39,7 @@ pub struct Segmentation {
 #[derive(Debug, Default)]
 pub struct Bench(Option<(Vec<f32>, Evaluator)>);
 
-impl Segmentation {
+impl PlanTraining {
     /// Deals the site folders below `data` to the scenario's sites, and tells who got what.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl Segmentation {
     }
 }
 
-impl LocalWork for Segmentation {
+impl LocalWork for PlanTraining {
     type Worker = Bench;
 
     fn worker(&self) -> Result<Bench, WorkError> {
