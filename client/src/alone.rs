@@ -38,7 +38,7 @@ pub enum AloneError {
 }
 
 /// Step size of a site by itself where the plan's is made for clipped and noised gradients.
-const LEARNING_RATE: f64 = 0.003;
+const LEARNING_RATE: f64 = 0.01;
 
 /// The plan as a site by itself would follow it: what never leaves needs neither clip nor noise, and without them a private
 /// plan's large steps run away. So such a plan is trained by Adam.
