@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use record::Record;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use wardround_evaluation::{Answers, Column, Measure};
+use wardround_evaluation::{Answers, Column, ImageSpacing, Measure};
 use wardround_imaging::picture;
 use wardround_metrics::statistics::{BootstrapPlan, StatisticsSeed};
 use wardround_models::Evaluator;
@@ -47,8 +47,8 @@ pub struct EvalArguments {
     #[arg(long)]
     site: Option<SiteId>,
     /// Distances of rows and columns in millimetres: image files do not tell
-    #[arg(long, value_name = "ROWS,COLUMNS", value_delimiter = ',', num_args = 2)]
-    spacing_mm: Vec<f64>,
+    #[arg(long, value_name = "ROWS,COLUMNS", value_parser = rows_and_columns)]
+    spacing_mm: Option<ImageSpacing>,
     /// Each image counts as a person where the scans do not name their patients
     #[arg(long)]
     images_are_patients: bool,
@@ -80,6 +80,13 @@ enum EvalCommand {
     },
     /// Every metric by its name, with its definition
     Metrics,
+}
+
+/// Reads `1.4,1.4`.
+fn rows_and_columns(text: &str) -> Result<ImageSpacing, String> {
+    let number = |text: &str| text.trim().parse::<f64>().map_err(|_| "write two numbers, such as 1.4,1.4".to_owned());
+    let (rows, columns) = text.split_once(',').ok_or("write two numbers, such as 1.4,1.4")?;
+    ImageSpacing::new([number(rows)?, number(columns)?]).map_err(|error| error.to_string())
 }
 
 pub fn run(arguments: EvalArguments, output: Output) -> Result<ExitCode, Failure> {

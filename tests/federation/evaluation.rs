@@ -169,6 +169,9 @@ fn what_cannot_be_measured_is_refused_in_words() {
         refuse(&[&fixed[..], more].concat(), INPUT, words);
     };
     succeed(&fixed);
+    succeed(
+        &[&fixed[..], &["--metrics", "hd95.voxel_maxdirected,nsd.subvoxel@2mm", "--spacing-mm", "1.4,1.4"]].concat(),
+    );
     refused(&["--metrics", "dice.forground"], &["dice.forground", "dice"]);
     refused(&["--metrics", "ap.coco"], &["ap.coco"]);
     refused(&["--metrics", "hd95.voxel_maxdirected"], &["millimetres", "--spacing-mm"]);

@@ -4,7 +4,7 @@ use super::EvalArguments;
 use crate::exit::Failure;
 use std::path::Path;
 use std::sync::Arc;
-use wardround_evaluation::{ImageSpacing, Measure, Setting};
+use wardround_evaluation::{Measure, Setting};
 use wardround_imaging::{Patient, PatientGrouping, SiteFolder};
 use wardround_metrics::detection::FalseAlarmRates;
 use wardround_models::{ComputeDevice, ModelDescription, layout, load_model};
@@ -49,7 +49,7 @@ impl Asked {
         let patients = if arguments.split == "train" { folder.train } else { folder.validation };
         Ok(Self {
             measures: measures(arguments, &plan)?,
-            setting: Setting { spacing: spacing(arguments)?, false_alarms: false_alarms(&plan)? },
+            setting: Setting { spacing: arguments.spacing_mm, false_alarms: false_alarms(&plan)? },
             device: arguments.device.parse().map_err(Failure::input)?,
             labelled: plan.detection.as_ref().map_or_else(Vec::new, |detection| detection.labelled_at(&site)),
             data: digest(&patients),
@@ -96,13 +96,6 @@ fn false_alarms(plan: &Plan) -> Result<FalseAlarmRates, Failure> {
     match plan.detection.as_ref().and_then(|detection| detection.froc_points.as_ref()) {
         Some(points) => FalseAlarmRates::new(points).map_err(Failure::input),
         None => Ok(FalseAlarmRates::luna()),
-    }
-}
-
-fn spacing(arguments: &EvalArguments) -> Result<Option<ImageSpacing>, Failure> {
-    match arguments.spacing_mm[..] {
-        [rows, columns] => ImageSpacing::new([rows, columns]).map(Some).map_err(Failure::input),
-        _ => Ok(None),
     }
 }
 
